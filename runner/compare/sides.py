@@ -77,7 +77,11 @@ class ComparedRun:
     @cached_property
     def conditions(self) -> dict[str, str]:
         """What its numbers depend on, by name, as far as known or set in its profile."""
-        return conditions_of(self.environment, self.report.engine, str(self.report.ranks), self.profile)
+        found = conditions_of(self.environment, self.report.engine, str(self.report.ranks), self.profile)
+        weights = self.report.weights
+        if weights is not None and weights.fingerprint:
+            found["fingerprint of the weights"] = weights.fingerprint
+        return found
 
     def default(self, name: str) -> str | None:
         """Return the default of a field that the profile does not set; None: there is no such field."""

@@ -63,6 +63,7 @@ def decode_reads(
     router = hidden * experts.total if experts else 0
     matrices = attention + (0 if experts else feed_forward)
     others = 2 * hidden + router + (queries + 2 * keys if shape.attention_bias else 0)
+    others += 2 * width if shape.qk_norm else 0
     head = shape.vocab_size // tp * hidden
     layers = shape.num_hidden_layers
     used = attention + feed_forward * (experts.active if experts else 1) + router

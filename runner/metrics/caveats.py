@@ -38,7 +38,7 @@ def caveats(engines: set[str]) -> list[str]:
         ]
     if "torch" in engines and engines - {"torch"}:
         found.append(
-            "the torch engine is a built-in decoder with random weights in plain PyTorch: it shows what the"
+            "the torch engine is a built-in decoder in PyTorch: it shows what the"
             " hardware does without TensorRT-LLM's kernels, not what TensorRT-LLM could do"
         )
     return found

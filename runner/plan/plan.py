@@ -139,6 +139,24 @@ class TokenWork(msgspec.Struct, frozen=True, kw_only=True):
     """type of the factors: `float16`, `bfloat16`, `float32`, `fp8` or `int8`"""
 
 
+class ModelWeights(msgspec.Struct, frozen=True, kw_only=True):
+    """The weights that a run measures, as they were when it was planned."""
+
+    folder: str = ""
+    """with the checkpoint; empty: random weights"""
+    bytes: Count = 0
+    """of all tensors of the checkpoint"""
+    fingerprint: str = ""
+    """identity of the numbers: `runner.ranks.checkpoint.fingerprint`"""
+
+    def __str__(self) -> str:
+        """Return `random weights`, or `weights of NAME (16060.5 MB, FINGERPRINT)`."""
+        if not self.folder:
+            return "random weights"
+        name = Path(self.folder).name or self.folder
+        return f"weights of {name} ({self.bytes / 1e6:.1f} MB, {self.fingerprint})"
+
+
 class DecodeReads(msgspec.Struct, frozen=True, kw_only=True):
     """What one rank reads from GPU memory and computes in one decode step, from the model's shape.
 
@@ -193,6 +211,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """devices that only one run at a time may use"""
     notes: list[str] = []
     """notes for the user before the start"""
+    weights: ModelWeights | None = None
+    """None: the engine does not say, or the plan was made by an earlier version"""
     decode_reads: DecodeReads | str = "the plan of this run does not say what a decode step reads"
     """a string: why they are not known"""
     workload: Workload | None = None

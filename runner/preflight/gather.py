@@ -27,7 +27,7 @@ from runner.util import cgroup, login_session, machine_lock, processes
 from runner.util.daemon import IMPORT_ROOT
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
-PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "pandas", "nvidia-modelopt"]
+PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "tokenizers", "pandas", "nvidia-modelopt"]
 PROGRAMS = ["mpirun", "trtllm-build", "trtllm-bench", "nvidia-smi"]
 PROBE_TIMEOUT_S = 30.0
 MIB = 1 << 20

@@ -22,13 +22,16 @@ class Admission:
         device: torch.device,
         collectives: Collectives,
         *,
+        loaded: bool = False,
         quantized: bool = False,
     ) -> None:
+        """`loaded` and `quantized` as in `weights_need`."""
         self._shape = shape
-        self._quantized = quantized
         self._element = ELEMENT_BYTES[precision]
         self._device = device
         self._collectives = collectives
+        self._loaded = loaded
+        self._quantized = quantized
         self._too_large: tuple[int, BenchmarkConfiguration] | None = None
         """bytes of cache and execution of the smallest configuration that did not fit"""
 
@@ -40,7 +43,8 @@ class Admission:
         """
         free = free_memory(self._device)
         world = self._collectives.world
-        need = weights_need(self._shape, world, self._element, quantized=self._quantized)
+        kinds = {"loaded": self._loaded, "quantized": self._quantized}
+        need = weights_need(self._shape, world, self._element, **kinds)
         if free is not None and need.required > free[0]:
             raise StartError(
                 f"rank {self._collectives.rank}: the model does not fit on {self._device}:"
@@ -74,9 +78,9 @@ class Admission:
 
     def need_of(self, configuration: BenchmarkConfiguration) -> MemoryNeed:
         """Return the bytes that a configuration needs, with the weights."""
-        world = self._collectives.world
-        sizes = configuration.sizes
-        return configuration_need(self._shape, world, self._element, *sizes, quantized=self._quantized)
+        world, sizes = self._collectives.world, configuration.sizes
+        kinds = {"loaded": self._loaded, "quantized": self._quantized}
+        return configuration_need(self._shape, world, self._element, *sizes, **kinds)
 
     def _need(self, configuration: BenchmarkConfiguration) -> int:
         """Return the bytes of cache and execution; the weights are allocated already."""

@@ -53,14 +53,55 @@ def allocate_together(collectives: Collectives, allocate: Callable[[], T]) -> T:
     Raises:
         MemoryLackError: on every rank, if memory ran out on one.
     """
-    made, why = None, "memory ran out on another rank"
+    made: list[T] = []
+    why = "memory ran out on another rank"
     try:
-        made = allocate()
-    except torch.cuda.OutOfMemoryError as error:
-        why = str(error)
-    if not collectives.all_agree(made is not None) or made is None:
+        made.append(allocate())
+    except RuntimeError as error:
+        found = memory_lack(error)
+        if not found:
+            raise
+        why = found
+    if not collectives.all_agree(bool(made)):
+        made.clear()  # the traceback of the error keeps this frame, and would keep the memory
         raise MemoryLackError(why)
-    return made
+    return made[0]
+
+
+def memory_lack(error: BaseException) -> str:
+    """Return what PyTorch says of the lack of GPU memory that an error is or comes from; empty: no lack.
+
+    The end of a failed capture of a CUDA graph raises an error of its own.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, torch.cuda.OutOfMemoryError):
+            return str(cause) or "CUDA out of memory."
+        cause = cause.__context__
+    return ""
+
+
+class Muted:
+    """The group as a rank sees it, without the other ranks: the same memory, no communication."""
+
+    def __init__(self, ranks: Collectives) -> None:
+        self.rank = ranks.rank
+        self.world = ranks.world
+
+    def all_reduce_sum(self, tensor: torch.Tensor) -> None:
+        pass
+
+    def greedy(self, values: torch.Tensor, indices: torch.Tensor) -> torch.Tensor:
+        return _best(_pack(values, indices).expand(self.world, -1, -1).contiguous())
+
+    def broadcast_flag(self, flag: bool) -> bool:
+        return flag
+
+    def all_agree(self, flag: bool) -> bool:
+        return flag
+
+    def barrier(self) -> None:
+        pass
 
 
 class SingleRank:
@@ -83,8 +124,10 @@ class SingleRank:
     def all_agree(self, flag: bool) -> bool:
         return flag
 
-    def broadcast_address(self, address: tuple[str, int] | None) -> tuple[str, int] | None:
-        return address
+    def broadcast(self, value: T | None) -> T:
+        """Return the value of rank 0; the other ranks give None."""
+        assert value is not None
+        return value
 
     def barrier(self) -> None:
         pass
@@ -126,9 +169,9 @@ class Mpi:
     def all_agree(self, flag: bool) -> bool:
         return bool(self._comm.allreduce(flag, op=self._mpi.LAND))
 
-    def broadcast_address(self, address: tuple[str, int] | None) -> tuple[str, int] | None:
-        """Return host and port of rank 0 on every rank."""
-        received: tuple[str, int] | None = self._comm.bcast(address, root=0)
+    def broadcast(self, value: T | None) -> T:
+        """Return the value of rank 0 on every rank; the others give None."""
+        received: T = self._comm.bcast(value, root=0)
         return received
 
     def barrier(self) -> None:
@@ -154,13 +197,12 @@ class Nccl:
     @staticmethod
     def _open_store(host: SingleRank | Mpi) -> Any:
         if host.rank != 0:
-            address = host.broadcast_address(None)
-            assert address is not None
+            address: tuple[str, int] = host.broadcast(None)
             return torch.distributed.TCPStore(*address, host.world, is_master=False)
         name = "127.0.0.1" if host.local_world == host.world else socket.gethostname()
         # Port 0: the system picks a free one. The others get its number only after this call, so do not wait.
         store = torch.distributed.TCPStore(name, 0, host.world, is_master=True, wait_for_workers=False)
-        host.broadcast_address((name, store.port))
+        host.broadcast((name, store.port))
         return store
 
     def all_reduce_sum(self, tensor: torch.Tensor) -> None:

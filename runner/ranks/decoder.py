@@ -7,15 +7,17 @@ after each; embedding and head are split by vocabulary. Call everything under `t
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import torch
 from torch.nn import functional
 
 from runner.ranks.collectives import Collectives
+from runner.ranks.layout import WeightShard
 from runner.ranks.quantized import linear
-from runner.ranks.shape import DecoderShape
-from runner.ranks.weights import LayerWeights, Weights, WeightShard
+from runner.ranks.shape import DecoderShape, RopeScaling
+from runner.ranks.weights import LayerWeights, Weights
 
 
 @dataclass
@@ -104,7 +106,7 @@ class Decoder:
         qkv = linear(self._normalize(hidden, layer.attention_norm), layer.qkv, layer.qkv_bias)
         heads = qkv.view(batch, length, -1, width).transpose(1, 2)
         turned = self.query_heads + self.key_heads
-        rotated = _rotate(heads[:, :turned], *rotation)
+        rotated = _rotate(self._normalize_heads(layer, heads[:, :turned]), *rotation)
         keys[:, :, -length:] = rotated[:, self.query_heads :]
         values[:, :, -length:] = heads[:, turned:]
         queries = rotated[:, : self.query_heads]
@@ -119,6 +121,13 @@ class Decoder:
         result = linear(functional.silu(gate) * up, layer.down)
         self.collectives.all_reduce_sum(result)
         return result
+
+    def _normalize_heads(self, layer: LayerWeights, heads: torch.Tensor) -> torch.Tensor:
+        """Apply the RMSNorm of queries and keys, if the model has them, to [batch, heads, tokens, width]."""
+        if layer.head_norm is None:
+            return heads
+        both = zip(heads.split((self.query_heads, self.key_heads), 1), layer.head_norm.chunk(2), strict=True)
+        return torch.cat([self._normalize(part, scale) for part, scale in both], dim=1)
 
     def _normalize(self, hidden: torch.Tensor, weight: torch.Tensor) -> torch.Tensor:
         return functional.rms_norm(hidden, weight.shape, weight, self.shape.rms_norm_eps)
@@ -161,9 +170,25 @@ def _rotary_tables(
     """Return cosine and sine, [positions, width] each, computed in float32, typed and placed as `like`."""
     width = shape.width_of_head
     exponents = torch.arange(0, width, 2, dtype=torch.float32) / width
-    angles = torch.outer(torch.arange(positions, dtype=torch.float32), shape.rope_theta**-exponents)
+    frequencies = shape.rope_theta**-exponents
+    if shape.rope_scaling is not None:
+        frequencies = _stretch(frequencies, shape.rope_scaling)
+    angles = torch.outer(torch.arange(positions, dtype=torch.float32), frequencies)
     angles = torch.cat((angles, angles), dim=-1)
     return angles.cos().to(like), angles.sin().to(like)
+
+
+def _stretch(frequencies: torch.Tensor, scaling: RopeScaling) -> torch.Tensor:
+    """Return the frequencies, radians per token, as Llama 3.1 scales them.
+
+    Wavelengths above `original / low_freq_factor` are stretched by `factor`, those below
+    `original / high_freq_factor` stay, and between them the share is linear in `original / wavelength`
+    (`_compute_llama3_parameters` of Hugging Face transformers, modeling_rope_utils.py).
+    """
+    turns = scaling.original_max_position_embeddings * frequencies / (2 * math.pi)
+    low, high = scaling.low_freq_factor, scaling.high_freq_factor
+    kept = ((turns - low) / (high - low)).clamp(0, 1)
+    return frequencies * (kept + (1 - kept) / scaling.factor)
 
 
 def _length(part: slice) -> int:

@@ -109,8 +109,9 @@ class FusedStep:
             rows = self._norm_rows(hidden, layer.attention_norm)
             qkv = functional.linear(rows, self._whole(layer.qkv), layer.qkv_bias)
             kernels.rotate_and_store[(batch * tokens, self._queries + 2 * self._keys)](
-                qkv, decoder.cos, decoder.sin, queries, keys, values, tokens, self._positions,
-                QUERIES=self._queries, KEYS=self._keys, WIDTH=width, num_warps=1,
+                qkv, layer.head_norm, decoder.cos, decoder.sin, queries, keys, values, tokens,
+                self._positions, decoder.shape.rms_norm_eps, QUERIES=self._queries, KEYS=self._keys,
+                WIDTH=width, NORM=layer.head_norm is not None, num_warps=1,
             )  # fmt: skip
             mixed = functional.scaled_dot_product_attention(
                 queries, keys[:, :, :tokens], values[:, :, :tokens], is_causal=tokens > 1, enable_gqa=True
@@ -328,16 +329,16 @@ class FusedStep:
 
     def _attend(self, index: int) -> None:
         decoder = self._decoder
-        width = decoder.shape.width_of_head
+        width, norms = decoder.shape.width_of_head, decoder.weights.layers[index].head_norm
         tile = self._tiles["attend"]
         splits = _cdiv(self._positions, tile.rows)
         kernels.attend[(self._batch * self._keys, splits)](
-            self._qkv, decoder.cos, decoder.sin, self._position, self._key_cache[index],
+            self._qkv, norms, decoder.cos, decoder.sin, self._position, self._key_cache[index],
             self._value_cache[index], self._mixed, self._partial, self._part_weights, self._arrived,
-            self._positions, SPLITS=splits,
+            self._positions, decoder.shape.rms_norm_eps, SPLITS=splits,
             QUERIES=self._queries, KEYS=self._keys, WIDTH=width, GROUP=max(DOT_ROWS, self._heads),
             HEADS=self._heads, SPLIT=tile.rows, MERGE=16, SCALE=width**-0.5, PRECISION=self._precision,
-            num_warps=tile.warps, **self._pdl,
+            NORM=norms is not None, num_warps=tile.warps, **self._pdl,
         )  # fmt: skip
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 import torch
 
-from runner.ranks.collectives import allocate_together
+from runner.ranks.collectives import Muted, allocate_together
 from runner.ranks.decoder import Cache, Decoder
 
 
@@ -69,6 +70,31 @@ class EagerGeneration:
 
     def _choose(self, logits: torch.Tensor) -> None:
         self.tokens[:, self._step] = self._decoder.greedy(logits)
+
+
+def rehearse(decoder: Decoder, run: Callable[[], object]) -> None:
+    """Run something alone on each of several ranks, so that memory runs out before ranks wait for each other.
+
+    The same work with communication needs the same memory.
+
+    Raises:
+        MemoryLackError: on every rank, if memory ran out on one.
+    """
+    ranks = decoder.collectives
+    if ranks.world == 1:
+        return
+    decoder.collectives = Muted(ranks)
+    try:
+        allocate_together(ranks, run)
+    finally:
+        decoder.collectives = ranks
+
+
+def first_steps(generation: Generation) -> None:
+    """Run the prefill and one decode step: later ones need no more memory."""
+    generation.prefill()
+    if generation.tokens.shape[1] > 1:
+        generation.decode()
 
 
 class Marks(Protocol):

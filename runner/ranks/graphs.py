@@ -13,7 +13,7 @@ import torch
 from runner.ranks.collectives import allocate_together
 from runner.ranks.decoder import Decoder
 from runner.ranks.device import compute_capability, label_of
-from runner.ranks.generation import EagerGeneration
+from runner.ranks.generation import EagerGeneration, Generation, first_steps, rehearse
 from runner.ranks.tile_cache import TileCache
 
 if TYPE_CHECKING:
@@ -60,7 +60,8 @@ class GraphGeneration:
             announce: called when a step of the preparation begins.
 
         Raises:
-            MemoryLackError: the cache and the buffers do not fit on one of the ranks.
+            MemoryLackError: it does not fit on one of the ranks.
+            torch.cuda.OutOfMemoryError: it does not fit on a single rank.
         """
         from runner.ranks.fused import FusedStep  # imports Triton
 
@@ -73,27 +74,13 @@ class GraphGeneration:
         self._step = step
         announce("tiles")
         began = time.monotonic()
-        source = step.choose_tiles(tiles)
+        source = allocate_together(decoder.collectives, lambda: step.choose_tiles(tiles))
         torch.cuda.synchronize()
         chosen = time.monotonic()
         announce("graphs")
-        side = torch.cuda.Stream()
-        side.wait_stream(torch.cuda.current_stream())
-        with torch.cuda.stream(side):
-            for _ in range(WARM_UP):
-                step.prefill()
-                if output_len > 1:
-                    step.decode()
-        torch.cuda.current_stream().wait_stream(side)
-        torch.cuda.synchronize()
-        self._prefill, self._decode = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        # The thread of NCCL's watchdog calls CUDA, too; only calls of this thread belong to the capture.
-        with torch.cuda.graph(self._prefill, capture_error_mode="thread_local"):
-            step.prefill()
-        if output_len > 1:
-            pool = self._prefill.pool()
-            with torch.cuda.graph(self._decode, pool=pool, capture_error_mode="thread_local"):
-                step.decode()
+        rehearse(decoder, lambda: _capture(step))
+        torch.cuda.empty_cache()  # memory of one stream is of no use to another, and would count twice
+        self._prefill, self._decode = _capture(step)
         torch.cuda.synchronize()
         self.prepared = Prepared(chosen - began, time.monotonic() - chosen, source)
 
@@ -102,6 +89,27 @@ class GraphGeneration:
 
     def decode(self) -> None:
         self._decode.replay()
+
+
+def _capture(step: Generation) -> tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]:
+    """Return the graphs of the prefill and of a decode step; the second is empty if there is none."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        for _ in range(WARM_UP):
+            first_steps(step)
+    torch.cuda.current_stream().wait_stream(side)
+    torch.cuda.synchronize()
+    prefill, decode = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+    # If a capture ends with an error, `torch.cuda.graph` leaves its own stream as the current one.
+    with torch.cuda.stream(torch.cuda.current_stream()):
+        # The thread of NCCL's watchdog calls CUDA, too; only calls of this thread belong to the capture.
+        with torch.cuda.graph(prefill, capture_error_mode="thread_local"):
+            step.prefill()
+        if step.tokens.shape[1] > 1:
+            with torch.cuda.graph(decode, pool=prefill.pool(), capture_error_mode="thread_local"):
+                step.decode()
+    return prefill, decode
 
 
 class Preparation:
@@ -123,13 +131,19 @@ class Preparation:
         """Return the generation of a configuration, ready to be timed; `prompt` is [batch, input_len].
 
         `announce` is called when a step of the preparation begins.
+
+        Raises:
+            MemoryLackError: on every rank, if it does not fit on one of several.
+            torch.cuda.OutOfMemoryError: it does not fit on a single rank.
         """
         if not self.uses_graphs:
-            return EagerGeneration(self._decoder, prompt, output_len)
-        generation = GraphGeneration(self._decoder, prompt, output_len, self._tiles, announce)
-        if generation.prepared.tiles == "measured" and self._decoder.collectives.rank == 0:
+            generation = EagerGeneration(self._decoder, prompt, output_len)
+            rehearse(self._decoder, lambda: first_steps(generation))
+            return generation
+        graphs = GraphGeneration(self._decoder, prompt, output_len, self._tiles, announce)
+        if graphs.prepared.tiles == "measured" and self._decoder.collectives.rank == 0:
             self._tiles.save()
-        return generation
+        return graphs
 
 
 def _identity(decoder: Decoder) -> dict[str, str | int]:

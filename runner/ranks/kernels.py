@@ -245,11 +245,12 @@ def gate_and_up(both, out, units, BLOCK: tl.constexpr, PDL: tl.constexpr):
 
 @triton.jit
 def rotate_and_store(
-    qkv, cosine, sine, queries, keys, values, tokens, positions, QUERIES: tl.constexpr, KEYS: tl.constexpr,
-    WIDTH: tl.constexpr,
+    qkv, norms, cosine, sine, queries, keys, values, tokens, positions, eps, QUERIES: tl.constexpr,
+    KEYS: tl.constexpr, WIDTH: tl.constexpr, NORM: tl.constexpr,
 ):  # fmt: skip
     """Rotate queries and keys of a prompt; write keys and values into the cache.
 
+    NORM applies RMSNorm to each head of queries and keys first, with the scales `norms` [2, WIDTH].
     One program per (sequence, token) and head. `qkv` is [batch, tokens, (QUERIES + 2 * KEYS) * WIDTH];
     `queries` gets [batch, QUERIES, tokens, WIDTH]; the cache is [batch, KEYS, positions, WIDTH].
     """
@@ -261,9 +262,15 @@ def rotate_and_store(
     if head < QUERIES + KEYS:
         cos = tl.load(cosine + token * WIDTH + half).to(tl.float32)
         sin = tl.load(sine + token * WIDTH + half).to(tl.float32)
-        turned = (low.to(tl.float32) * cos - high.to(tl.float32) * sin).to(low.dtype)
-        high = (high.to(tl.float32) * cos + low.to(tl.float32) * sin).to(low.dtype)
-        low = turned
+        first, second = low.to(tl.float32), high.to(tl.float32)
+        if NORM:
+            squares = tl.sum(first * first) + tl.sum(second * second)
+            inverse = 1.0 / tl.sqrt(squares / WIDTH + eps)
+            scale = norms + tl.where(head < QUERIES, 0, WIDTH) + half
+            first = first * inverse * tl.load(scale).to(tl.float32)
+            second = second * inverse * tl.load(scale + WIDTH // 2).to(tl.float32)
+        high = (second * cos + first * sin).to(low.dtype)
+        low = (first * cos - second * sin).to(low.dtype)
     if head < QUERIES:
         place = queries + ((sequence.to(tl.int64) * QUERIES + head) * tokens + token) * WIDTH
     elif head < QUERIES + KEYS:
@@ -276,12 +283,14 @@ def rotate_and_store(
 
 @triton.jit
 def attend(
-    qkv, cosine, sine, position, keys, values, out, partial, weights, arrived, positions,
+    qkv, norms, cosine, sine, position, keys, values, out, partial, weights, arrived, positions, eps,
     SPLITS: tl.constexpr, QUERIES: tl.constexpr, KEYS: tl.constexpr, WIDTH: tl.constexpr, GROUP: tl.constexpr,
     HEADS: tl.constexpr, SPLIT: tl.constexpr, MERGE: tl.constexpr, SCALE: tl.constexpr,
-    PRECISION: tl.constexpr, PDL: tl.constexpr,
+    PRECISION: tl.constexpr, NORM: tl.constexpr, PDL: tl.constexpr,
 ):  # fmt: skip
     """Attend from one new token to the cache, and append its key and value; the cache is read once.
+
+    NORM as in `rotate_and_store`.
 
     A program handles SPLIT cached tokens for all query heads of one key/value head; the last one that
     finishes merges the parts, MERGE at a time. HEADS is the number of query heads of a key/value head as a
@@ -304,6 +313,13 @@ def attend(
     sign = tl.where(dims < WIDTH // 2, -1.0, 1.0)
     cos = tl.load(cosine + last * WIDTH + dims).to(tl.float32)
     sin = tl.load(sine + last * WIDTH + dims).to(tl.float32) * sign
+    query_cos, query_sin, key_cos, key_sin = cos, sin, cos, sin
+    if NORM:
+        # The scale of a number moves with it, so it is part of the factors of the rotation.
+        query_cos = cos * tl.load(norms + dims).to(tl.float32)
+        query_sin = sin * tl.load(norms + opposite).to(tl.float32)
+        key_cos = cos * tl.load(norms + WIDTH + dims).to(tl.float32)
+        key_sin = sin * tl.load(norms + WIDTH + opposite).to(tl.float32)
     if PDL:
         gdc_launch_dependents()
         gdc_wait()
@@ -314,13 +330,19 @@ def attend(
         query_rows = base + (head * (QUERIES // KEYS) + members)[:, None] * WIDTH
         query = tl.load(query_rows + dims[None, :], mask=used[:, None], other=0.0)
         turned = tl.load(query_rows + opposite[None, :], mask=used[:, None], other=0.0)
-        rotated = query.to(tl.float32) * cos[None, :] + turned.to(tl.float32) * sin[None, :]
+        exact = query.to(tl.float32)
+        rotated = exact * query_cos[None, :] + turned.to(tl.float32) * query_sin[None, :]
+        if NORM:
+            rotated = rotated / tl.sqrt(tl.sum(exact * exact, axis=1) / WIDTH + eps)[:, None]
         query = rotated.to(query.dtype)
         known = at <= last
         if split == last // SPLIT:
             new_key = base + (QUERIES + head) * WIDTH
-            key = tl.load(new_key + dims).to(tl.float32) * cos
-            key = (key + tl.load(new_key + opposite).to(tl.float32) * sin).to(block_keys.dtype)
+            plain = tl.load(new_key + dims).to(tl.float32)
+            key = plain * key_cos + tl.load(new_key + opposite).to(tl.float32) * key_sin
+            if NORM:
+                key = key / tl.sqrt(tl.sum(plain * plain) / WIDTH + eps)
+            key = key.to(block_keys.dtype)
             value = tl.load(base + (QUERIES + KEYS + head) * WIDTH + dims)
             newest = (at == last)[:, None]
             block_keys = tl.where(newest, key[None, :], block_keys)

@@ -7,9 +7,11 @@ the rest are estimates. On an H200 their sum was 0.1 % below to 0.9 % above what
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from runner.ranks.layout import MATRICES, Parts, WeightShard, layer_parts, outer_parts
 from runner.ranks.shape import DecoderShape
 
 GIB = 1 << 30
@@ -73,18 +75,25 @@ def describe_parts(sizes: Mapping[str, int | None]) -> str:
     return f"{' + '.join(parts)} = {sum(size for _, size in known) / GIB:.1f} GiB"
 
 
-def weights_need(shape: DecoderShape, world: int, element: int, *, quantized: bool = False) -> MemoryNeed:
-    """Return the need while the weights are built: the share of a rank, and one whole parameter at a time.
+def weights_need(
+    shape: DecoderShape, world: int, element: int, *, loaded: bool = False, quantized: bool = False
+) -> MemoryNeed:
+    """Return the need while the weights are built.
+
+    Random weights need the share of a rank, and one whole parameter at a time. Those of a checkpoint are cut
+    and converted in the memory of the host.
 
     Args:
         shape: the model.
         world: number of ranks.
         element: bytes of a number.
+        loaded: whether the weights are those of a checkpoint.
         quantized: the matrices of the layers are bytes, with a scale of four bytes for each output; one layer
             at a time has the full width while it is built.
     """
-    drawn = _largest(shape) + (sum(_matrices(shape, world)) if quantized else 0)
-    return MemoryNeed(_weights(shape, world, element, quantized), execution=drawn * element)
+    drawn = 0 if loaded else _largest(shape)
+    layer = sum(_matrices(shape, world)) if quantized else 0
+    return MemoryNeed(_weights(shape, world, element, quantized), execution=(drawn + layer) * element)
 
 
 def configuration_need(
@@ -95,6 +104,7 @@ def configuration_need(
     input_len: int,
     output_len: int,
     *,
+    loaded: bool = False,
     quantized: bool = False,
 ) -> MemoryNeed:
     """Return the need of a configuration; arguments as for `weights_need`.
@@ -104,8 +114,8 @@ def configuration_need(
     for each pair of tokens and head. And the logits, in three copies; and the largest quantised matrix, which
     the prefill reads dequantised.
 
-    Allocator: its share of cache and execution; and with several ranks, where a parameter is drawn whole and
-    then cut, the largest one divided by the ranks (39 to 507 MiB were seen for the shape of Llama-3-8B).
+    Allocator: its share of cache and execution; and with several ranks, where a random parameter is drawn
+    whole and then cut, the largest one divided by the ranks (39 to 507 MiB were seen for Llama-3-8B's shape).
     """
     width, layers = shape.width_of_head, shape.num_hidden_layers
     queries = shape.num_attention_heads // world
@@ -118,7 +128,7 @@ def configuration_need(
     logits = 3 * batch * -(-shape.vocab_size // world)
     whole = max(_matrices(shape, world)) if quantized else 0
     execution = (batch * input_len * token + scores + logits + whole) * element + LIBRARIES
-    cut = _largest(shape) * element // world if world > 1 else 0
+    cut = _largest(shape) * element // world if world > 1 and not loaded else 0
     return MemoryNeed(
         _weights(shape, world, element, quantized),
         cache,
@@ -142,22 +152,22 @@ def _largest(shape: DecoderShape) -> int:
     return shape.hidden_size * max(shape.vocab_size, shape.intermediate_size)
 
 
-def _matrices(shape: DecoderShape, world: int) -> tuple[int, int, int, int]:
-    """Return the numbers in the matrices of a layer of rank 0: qkv, out, gate and up, down."""
-    width, hidden = shape.width_of_head, shape.hidden_size
-    queries = shape.num_attention_heads // world * width
-    keys = max(1, shape.num_key_value_heads // world) * width
-    units = shape.intermediate_size // world
-    return hidden * (queries + 2 * keys), hidden * queries, 2 * hidden * units, hidden * units
+def _matrices(shape: DecoderShape, world: int) -> list[int]:
+    """Return the numbers in each matrix of a layer of rank 0."""
+    layer = layer_parts(shape, WeightShard(0, world), 0)
+    return [_count({name: layer[name]}) for name in MATRICES]
 
 
 def _weights(shape: DecoderShape, world: int, element: int, quantized: bool) -> int:
     """Return the bytes of the parameters of rank 0; another rank may have one row of the vocabulary more."""
-    width, hidden = shape.width_of_head, shape.hidden_size
-    outputs = (shape.num_attention_heads // world + 2 * max(1, shape.num_key_value_heads // world)) * width
-    matrices = sum(_matrices(shape, world))
-    scales = 4 * (outputs + 2 * hidden + 2 * (shape.intermediate_size // world))
-    layer = matrices + scales if quantized else matrices * element
-    others = 2 * hidden + (outputs if shape.attention_bias else 0)
-    vocabulary = shape.vocab_size // world * hidden * (1 if shape.tie_word_embeddings else 2)
-    return shape.num_hidden_layers * (layer + others * element) + (vocabulary + hidden) * element
+    share = WeightShard(0, world)
+    layer, outer = layer_parts(shape, share, 0), outer_parts(shape, share)
+    of_layer = _count(layer) * element
+    if quantized:
+        scales = 4 * sum(part.kept[0] for name in MATRICES for part in layer[name])
+        of_layer += scales - sum(_matrices(shape, world)) * (element - 1)
+    return shape.num_hidden_layers * of_layer + _count(outer) * element
+
+
+def _count(parts: Parts) -> int:
+    return sum(math.prod(part.kept) for one in parts.values() for part in one)

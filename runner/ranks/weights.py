@@ -1,16 +1,18 @@
-"""The share of a rank in the random weights of a decoder.
+"""The share of a rank in the weights of a decoder: random ones here, or those of a checkpoint.
 
-Each parameter is drawn completely from its own generator and then cut, so the model does not depend on the
-number of ranks. One parameter is drawn at a time: memory peaks at the share of a rank plus one parameter.
+Each random parameter is drawn completely from its own generator and then cut, so the model does not depend on
+the number of ranks. One parameter is drawn at a time: memory peaks at the share of a rank plus one parameter.
 """
 
 from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import torch
 
+from runner.ranks.layout import Part, Parts, WeightShard, layer_parts, outer_parts
 from runner.ranks.quantized import Matrix, QuantizedMatrix, quantize
 from runner.ranks.shape import DecoderShape
 
@@ -27,6 +29,8 @@ class LayerWeights:
     """[(query heads + 2 * key/value heads) of this rank * width of a head, hidden]"""
     qkv_bias: torch.Tensor | None
     """[as many as qkv has rows]"""
+    head_norm: torch.Tensor | None
+    """[2 * width of a head]: the scale of the RMSNorm of each query head, then that of each key head"""
     out: Matrix
     """[hidden, query heads of this rank * width of a head]"""
     feed_forward_norm: torch.Tensor
@@ -42,7 +46,7 @@ class LayerWeights:
         return self.qkv, self.out, self.gate_up, self.down
 
     def quantized(self, kind: str) -> LayerWeights:
-        """Return the layer with its matrices in a format of `quantized.FORMATS`."""
+        """Return the layer with its matrices in a format of `quantized.FORMATS`; norms and biases stay."""
         qkv, out, gate_up, down = (
             quantize(matrix, kind) if isinstance(matrix, torch.Tensor) else matrix for matrix in self.matrices
         )
@@ -86,38 +90,23 @@ class Weights:
         return [*tensors, *layers]
 
 
-@dataclass(frozen=True)
-class WeightShard:
-    """The part of the model that a rank has."""
+class Source(Protocol):
+    """Where parameters come from."""
 
-    rank: int
-    world: int
+    @property
+    def dtype(self) -> torch.dtype:
+        """The type of the parameters."""
 
-    def vocab(self, shape: DecoderShape) -> slice:
-        """Rows of embedding and head; ranks differ by at most one."""
-        size = shape.vocab_size
-        return slice(self.rank * size // self.world, (self.rank + 1) * size // self.world)
+    @property
+    def device(self) -> torch.device:
+        """Where they are."""
 
-    def queries(self, shape: DecoderShape) -> slice:
-        """Query heads."""
-        count = shape.num_attention_heads // self.world
-        return slice(self.rank * count, (self.rank + 1) * count)
-
-    def keys(self, shape: DecoderShape) -> slice:
-        """Key/value heads; with more ranks than heads, neighbouring ranks have the same one."""
-        count = shape.num_key_value_heads
-        held = max(1, count // self.world)
-        first = self.rank * count // self.world
-        return slice(first, first + held)
-
-    def feed_forward(self, shape: DecoderShape) -> slice:
-        """Units of the feed-forward layer."""
-        count = shape.intermediate_size // self.world
-        return slice(self.rank * count, (self.rank + 1) * count)
+    def fill(self, target: torch.Tensor, part: Part) -> None:
+        """Write what a rank keeps of a parameter into `target`, which has its size."""
 
 
 @dataclass(frozen=True)
-class Source:
+class RandomSource:
     """Draw parameters: the same numbers for the same seed, name, size, type and kind of device."""
 
     seed: int
@@ -125,22 +114,30 @@ class Source:
     device: torch.device
 
     def draw(self, name: str, *size: int) -> torch.Tensor:
+        drawn = torch.empty(size, dtype=self.dtype, device=self.device)
+        self._draw_into(drawn, name)
+        return drawn
+
+    def fill(self, target: torch.Tensor, part: Part) -> None:
+        if part.is_norm:
+            target.fill_(1.0)
+        elif part.kept == part.size:
+            self._draw_into(target, part.name)
+        else:
+            drawn = self.draw(part.name, *part.size)
+            target.copy_(drawn[part.rows] if drawn.dim() == 1 else drawn[part.rows, part.columns])
+
+    def _draw_into(self, target: torch.Tensor, name: str) -> None:
         digest = hashlib.sha256(f"{self.seed}:{name}".encode()).digest()
         generator = torch.Generator(self.device)
         generator.manual_seed(int.from_bytes(digest[:8], "little") >> 1)
-        return self.empty(*size).normal_(0.0, _DEVIATION, generator=generator)
-
-    def empty(self, *size: int) -> torch.Tensor:
-        return torch.empty(size, dtype=self.dtype, device=self.device)
-
-    def ones(self, size: int) -> torch.Tensor:
-        return torch.ones(size, dtype=self.dtype, device=self.device)
+        target.normal_(0.0, _DEVIATION, generator=generator)
 
 
 def build_weights(
     shape: DecoderShape, share: WeightShard, source: Source, quantization: str | None = None
 ) -> Weights:
-    """Draw the model and keep the share of a rank.
+    """Build the share of a rank.
 
     Args:
         shape: the model.
@@ -153,76 +150,49 @@ def build_weights(
         ValueError: the shape cannot be split over that many ranks.
     """
     _check(shape, share.world)
-    rows = share.vocab(shape)
-
-    def vocabulary(name: str) -> torch.Tensor:
-        return _keep(source.draw(name, shape.vocab_size, shape.hidden_size)[rows])
 
     def layer(index: int) -> LayerWeights:
         whole = _layer(shape, share, source, index)
         return whole if quantization is None else whole.quantized(quantization)
 
-    embedding = vocabulary("model.embed_tokens.weight")
-    head = embedding if shape.tie_word_embeddings else vocabulary("lm_head.weight")
+    outer = _tensors(outer_parts(shape, share), source)
     return Weights(
-        embedding=embedding,
-        head=head,
-        norm=source.ones(shape.hidden_size),
+        embedding=outer["embedding"],
+        head=outer.get("head", outer["embedding"]),
+        norm=outer["norm"],
         layers=[layer(index) for index in range(shape.num_hidden_layers)],
-        vocab_start=rows.start,
+        vocab_start=share.vocab(shape).start,
     )
 
 
 def _layer(shape: DecoderShape, share: WeightShard, source: Source, index: int) -> LayerWeights:
-    attention, feed_forward = f"model.layers.{index}.self_attn", f"model.layers.{index}.mlp"
-    hidden, width = shape.hidden_size, shape.width_of_head
-    all_queries, all_keys = shape.num_attention_heads * width, shape.num_key_value_heads * width
-    queries, keys = _scaled(share.queries(shape), width), _scaled(share.keys(shape), width)
-    units = share.feed_forward(shape)
-
-    def qkv(kind: str, *inputs: int) -> torch.Tensor:
-        pieces = [
-            (f"{attention}.q_proj.{kind}", all_queries, queries),
-            (f"{attention}.k_proj.{kind}", all_keys, keys),
-            (f"{attention}.v_proj.{kind}", all_keys, keys),
-        ]
-        return _fused(source, pieces, *inputs)
-
-    gate_up = [
-        (f"{feed_forward}.{name}.weight", shape.intermediate_size, units) for name in ("gate_proj", "up_proj")
-    ]
+    tensors = _tensors(layer_parts(shape, share, index), source)
     return LayerWeights(
-        attention_norm=source.ones(hidden),
-        qkv=qkv("weight", hidden),
-        qkv_bias=qkv("bias") if shape.attention_bias else None,
-        out=_keep(source.draw(f"{attention}.o_proj.weight", hidden, all_queries)[:, queries]),
-        feed_forward_norm=source.ones(hidden),
-        gate_up=_fused(source, gate_up, hidden),
-        down=_keep(
-            source.draw(f"{feed_forward}.down_proj.weight", hidden, shape.intermediate_size)[:, units]
-        ),
+        attention_norm=tensors["attention_norm"],
+        qkv=tensors["qkv"],
+        qkv_bias=tensors.get("qkv_bias"),
+        head_norm=tensors.get("head_norm"),
+        out=tensors["out"],
+        feed_forward_norm=tensors["feed_forward_norm"],
+        gate_up=tensors["gate_up"],
+        down=tensors["down"],
     )
 
 
-def _fused(source: Source, pieces: list[tuple[str, int, slice]], *inputs: int) -> torch.Tensor:
-    """Return rows of several parameters in one tensor; a piece has a name, its rows, and the rows to keep."""
-    fused = source.empty(sum(rows.stop - rows.start for _, _, rows in pieces), *inputs)
+def _tensors(parts: Parts, source: Source) -> dict[str, torch.Tensor]:
+    return {name: _tensor(one, source) for name, one in parts.items()}
+
+
+def _tensor(parts: list[Part], source: Source) -> torch.Tensor:
+    """Return the parts of several parameters, one below the other, in one tensor."""
+    rows = sum(part.kept[0] for part in parts)
+    made = torch.empty((rows, *parts[0].kept[1:]), dtype=source.dtype, device=source.device)
     start = 0
-    for name, size, rows in pieces:
-        end = start + rows.stop - rows.start
-        fused[start:end] = source.draw(name, size, *inputs)[rows]
+    for part in parts:
+        end = start + part.kept[0]
+        source.fill(made[start:end], part)
         start = end
-    return fused
-
-
-def _scaled(heads: slice, width: int) -> slice:
-    return slice(heads.start * width, heads.stop * width)
-
-
-def _keep(part: torch.Tensor) -> torch.Tensor:
-    """Return the part in separate memory, so that the rest of the parameter is freed."""
-    is_all = part.untyped_storage().nbytes() == part.numel() * part.element_size()
-    return part if is_all else part.clone(memory_format=torch.contiguous_format)
+    return made
 
 
 def _check(shape: DecoderShape, world: int) -> None:

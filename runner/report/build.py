@@ -55,6 +55,7 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
         log=state.failure.log if state.failure else "",
         gpus=[gpu.identity.name for gpu in used_gpus(state)],
         sweep=plan.sweep,
+        weights=plan.weights,
         boot_id=started.boot_id if started else "",
     )
 

@@ -6,7 +6,7 @@ import msgspec
 
 from runner.metrics.ceiling import Ceiling
 from runner.metrics.memory_map import MemoryMap
-from runner.plan.plan import SweepMembership
+from runner.plan.plan import ModelWeights, SweepMembership
 from runner.state.run import LiveStatus
 from runner.util.bounds import Count, Ranks, Reading, Share, Wall, Whole
 
@@ -146,6 +146,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """names of the GPUs of the ranks, in the order of the ranks"""
     sweep: SweepMembership | None = None
     """the sweep that the run belongs to; None: none"""
+    weights: ModelWeights | None = None
+    """the weights that were measured; None: the engine does not say"""
     boot_id: str = ""
     """the boot of the machine during which it ran; empty: written by an earlier version"""
     baseline: VersusRuns | None = None

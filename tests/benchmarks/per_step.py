@@ -19,8 +19,9 @@ from runner.ranks.collectives import SingleRank
 from runner.ranks.decoder import Decoder
 from runner.ranks.generation import random_prompt, timed_generation
 from runner.ranks.graphs import Preparation
+from runner.ranks.layout import WeightShard
 from runner.ranks.shape import DecoderShape
-from runner.ranks.weights import Source, WeightShard, build_weights
+from runner.ranks.weights import RandomSource, build_weights
 from runner.stats.student import t_quantile
 from tests.benchmarks.torch_engine import MODELS, Model
 
@@ -41,7 +42,7 @@ def main() -> int:
     with torch.inference_mode():
         for name, model in models.items():
             device = torch.device("cuda" if on_gpu else "cpu")
-            weights = build_weights(model.shape, WeightShard(0, 1), Source(0, model.dtype, device))
+            weights = build_weights(model.shape, WeightShard(0, 1), RandomSource(0, model.dtype, device))
             decoder = Decoder(model.shape, weights, SingleRank(), INPUT_LEN + OUTPUT_LEN)
             for batch in options.batches:
                 print(f"{name}, batch {batch}: {_compare(decoder, batch, options.pairs)}", flush=True)

@@ -22,10 +22,11 @@ from runner.ranks.collectives import SingleRank
 from runner.ranks.decoder import Decoder
 from runner.ranks.generation import EagerGeneration, Generation, random_prompt, timed_generation
 from runner.ranks.graphs import GraphGeneration
+from runner.ranks.layout import WeightShard
 from runner.ranks.shape import DecoderShape
 from runner.ranks.tile_cache import TileCache
 from runner.ranks.tiles import milliseconds
-from runner.ranks.weights import Source, WeightShard, build_weights
+from runner.ranks.weights import RandomSource, build_weights
 
 
 class Model(NamedTuple):
@@ -160,7 +161,7 @@ def main() -> int:
 def _measure_model(name: str, options: argparse.Namespace, copied: float) -> int:
     model = MODELS[name]
     multiplied = matmul_rate(model.dtype)
-    source = Source(0, model.dtype, torch.device("cuda"))
+    source = RandomSource(0, model.dtype, torch.device("cuda"))
     weights = build_weights(model.shape, WeightShard(0, 1), source)
     decoder = Decoder(model.shape, weights, SingleRank(), INPUT_LEN + OUTPUT_LEN)
     print(f"{name}, {str(model.dtype).split('.')[1]}: matmul {multiplied / 1e12:.0f} TFLOP/s", flush=True)

@@ -13,10 +13,10 @@ from pathlib import Path
 import pytest
 
 from runner.engines.benchmark_line import results_in
+from runner.engines.run_answers import answers_in
 from runner.engines.tensorrt_llm import option_facts
 from runner.engines.tensorrt_llm.options import parse_help
 from runner.engines.tensorrt_llm.versions import Version
-from runner.engines.trtllm.output import answers_in
 from tests import standins
 from tests.runner.ranks import support
 

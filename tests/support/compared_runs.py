@@ -9,7 +9,7 @@ from pathlib import Path
 from runner import events as ev
 from runner import paths
 from runner.events import GpuIdentity
-from runner.plan.plan import Configuration, Plan, Stage, SweepMembership
+from runner.plan.plan import Configuration, ModelWeights, Plan, Stage, SweepMembership
 from runner.report.build import build_report
 from runner.report.files import read_state, write_report
 from runner.run import layout
@@ -44,6 +44,7 @@ def run(
     second: int = 0,
     day: int = 1,
     boot: str = "b",
+    fingerprint: str = "",
 ) -> Path:
     """A run of `profile` with one configuration for each batch size; `name` is the end of its id."""
     run_dir = paths.runs_dir() / f"202601{day:02}T0000{second:02}Z_p_{name}"
@@ -55,6 +56,7 @@ def run(
         stages=[stage],
         configurations=[Configuration(batch, 64, OUTPUT_LEN) for batch in measured],
         sweep=sweep,
+        weights=ModelWeights(folder="/m", fingerprint=fingerprint) if fingerprint else None,
     )
     with layout.create_run_dir(run_dir, plan, profile):
         pass

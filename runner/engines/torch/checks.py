@@ -11,6 +11,7 @@ from runner.engines.model_shape import read_shape
 from runner.engines.torch.memory import Sizes, configuration_needs, decoder_shape
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError, install_extra
+from runner.ranks.checkpoint import TOKENIZER
 from runner.ranks.memory import ELEMENT_BYTES, describe_lack, weights_need, with_start
 from runner.ranks.shape import DecoderShape
 
@@ -25,8 +26,39 @@ def checks(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> It
             fix = f"{facts.python} -m {install_extra('torch')}"
             text = f"not installed in {facts.python}"
             yield Check(package, "fail", text, fix, f"{package} is not installed")
-    if profile.model.device == "cuda" and (check := _memory(profile, facts)) is not None:
+    if profile.model.weights == "checkpoint":
+        yield from _weights(profile, facts, probe)
+    on_gpus = profile.model.device == "cuda"
+    check = _memory(profile, facts) if on_gpus else _host_memory(profile, probe)
+    if check is not None:
         yield check
+
+
+def _weights(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
+    """Describe the checkpoint, and find what its smoke stage lacks to print text."""
+    if facts.plan is not None and facts.plan.weights is not None:
+        yield Check("weights", "pass", f"{facts.plan.weights} in {facts.plan.weights.folder}")
+    has_tokenizer = (Path(profile.model.dir or "").expanduser() / TOKENIZER).exists()
+    if profile.smoke.prompt is not None and has_tokenizer and "tokenizers" not in probe.packages:
+        fix = f"{facts.python} -m {install_extra('tokenizers')}"
+        text = f"tokenizers is not installed in {facts.python}: the smoke stage prints token ids, not text"
+        yield Check("tokenizer", "warn", text, fix)
+
+
+def _host_memory(profile: TorchProfile, probe: ProbeAnswer) -> Check | None:
+    """Warn if weights and cache of all ranks exceed the free memory of the host; None: they do not."""
+    shape, tp = _decoder_shape(profile), profile.parallel.tp
+    if shape is None or not probe.memory_available:
+        return None
+    needs = configuration_needs(profile, shape).values()
+    least = tp * max(need.weights + need.cache for need in needs)
+    if least <= probe.memory_available:
+        return None
+    text = (
+        f"weights and KV cache need {gib(least)}, {gib(probe.memory_available)} are available: the kernel may"
+        " kill the ranks"
+    )
+    return Check("host memory", "warn", text, "lower batch size, lengths or the bits of model.dtype")
 
 
 def _memory(profile: TorchProfile, facts: MachineFacts) -> Check | None:
@@ -41,8 +73,8 @@ def _memory(profile: TorchProfile, facts: MachineFacts) -> Check | None:
         return Check("GPU memory", "warn", text, brief="GPU memory is not known", unknown=True)
     least = min(facts.gpus[:tp], key=lambda gpu: gpu.total - gpu.used)
     free = least.total - least.used
-    quantized = model.quantization is not None
-    weights = with_start(weights_need(shape, tp, ELEMENT_BYTES[model.dtype], quantized=quantized), tp)
+    kinds = {"loaded": model.weights == "checkpoint", "quantized": model.quantization is not None}
+    weights = with_start(weights_need(shape, tp, ELEMENT_BYTES[model.dtype], **kinds), tp)
     fix = "raise parallel.tp, or lower batch size, lengths or the bits of model.dtype"
     if weights.required > free:
         text = f"the model does not fit on a GPU: {describe_lack(weights, free, least.total)}"

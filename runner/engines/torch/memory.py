@@ -9,7 +9,7 @@ from runner.engines.torch.profile import TorchProfile
 from runner.events import MemoryParts
 from runner.plan.plan import PredictedMemory
 from runner.ranks.memory import ELEMENT_BYTES, MemoryNeed, configuration_need, with_start
-from runner.ranks.shape import DecoderShape
+from runner.ranks.shape import DecoderShape, shape_of
 
 Sizes = tuple[int, int, int]
 """batch size, input length, output length"""
@@ -17,16 +17,15 @@ Sizes = tuple[int, int, int]
 
 def decoder_shape(shape: TransformerShape) -> DecoderShape:
     """Return a shape as the ranks know it."""
-    return DecoderShape(**msgspec.structs.asdict(shape))
+    return shape_of(msgspec.to_builtins(shape))
 
 
 def configuration_needs(profile: TorchProfile, shape: DecoderShape) -> dict[Sizes, MemoryNeed]:
     """Return what each configuration needs on one GPU."""
     tp, element = profile.parallel.tp, ELEMENT_BYTES[profile.model.dtype]
-    quantized = profile.model.quantization is not None
-    needs = {
-        one: configuration_need(shape, tp, element, *one, quantized=quantized) for one in _sizes(profile)
-    }
+    model = profile.model
+    kinds = {"loaded": model.weights == "checkpoint", "quantized": model.quantization is not None}
+    needs = {one: configuration_need(shape, tp, element, *one, **kinds) for one in _sizes(profile)}
     return {one: with_start(need, tp) for one, need in needs.items()}
 
 

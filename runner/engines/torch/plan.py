@@ -1,4 +1,4 @@
-"""The plan of a torch profile: one stage, the decoder under mpirun."""
+"""The plan of a torch profile: the decoder under mpirun, with a prompt first when its weights are real."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from runner.engines.model_shape import TransformerShape, read_shape, shape_rules
 from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_argv
 from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
+from runner.engines.torch.weights import find_weights
 from runner.errors import UserError
 from runner.paths import tiles_dir
 from runner.plan.plan import Configuration, Plan, Stage
@@ -23,18 +24,26 @@ PROGRAM = Path(__file__).resolve().parents[2] / "ranks" / "torch_benchmark.py"
 
 
 def plan(profile: TorchProfile, run_dir: Path) -> Plan:
-    """Return the plan: one stage, with upstream's flags where they have the same meaning."""
+    """Return the plan; its commands have upstream's flags where they have the same meaning."""
     shape = _shape(profile)
+    weights, notes = find_weights(profile, shape)
     model_dir = f"model/{profile.name}"
     tp, model = profile.parallel.tp, profile.model
     python = profile.launch.python or default_python()
     mpirun = find_mpirun(profile.launch.mpirun.path, python)
     benchmark = profile.benchmark
-    argv = [
+    program = [
         *mpirun_argv(mpirun, tp, profile.launch.mpirun.args),
         python,
         str(PROGRAM),
         *("--engine_dir", str(run_dir / model_dir)),
+    ]
+    if weights.folder:
+        program += ["--weights", weights.folder, "--fingerprint", weights.fingerprint]
+    if model.device == "cuda":
+        program += ["--tile_cache", str(tiles_dir())]
+    argv = [
+        *program,
         *("--batch_size", ";".join(map(str, benchmark.batch_size))),
         *("--input_output_len", ";".join(f"{i},{o}" for i, o in benchmark.input_output_len)),
         *("--dtype", model.dtype),
@@ -45,29 +54,38 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         *("--duration", str(benchmark.duration)),
         *("--warm_up", str(benchmark.warm_up)),
         *(("--per_step",) if benchmark.per_step else ()),
-        *(("--tile_cache", str(tiles_dir())) if model.device == "cuda" else ()),
     ]
-    stage = Stage(
-        name="benchmark",
-        argv=argv,
-        cwd=str(run_dir),
-        env=launch_env(mpirun) | profile.launch.env,
-        ranks=tp,
-        reports=True,
-    )
+    cwd, env = str(run_dir), launch_env(mpirun) | profile.launch.env
+    stages = [Stage(name="benchmark", argv=argv, cwd=cwd, env=env, ranks=tp, reports=True)]
+    if weights.folder and profile.smoke.prompt is not None:
+        argv = [*program, *_smoke(profile, profile.smoke.prompt)]
+        stages.insert(0, Stage(name="smoke", argv=argv, cwd=cwd, env=env, ranks=tp))
     return Plan(
         engine="torch",
         profile=profile.name,
-        summary=f"{_millions(shape.parameters)} M parameters, {_types(profile)} on {model.device}, tp {tp}",
-        stages=[stage],
+        summary=f"{_millions(shape.parameters)} M parameters, {_types(profile)} on {model.device}, tp {tp},"
+        f" {weights}",
+        stages=stages,
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
         configurations=_configurations(profile),
         devices=_devices(profile),
         decode_reads=decode_reads(shape, tp, _widths(profile), dtype=model.dtype),
         memory=predicted_memory(profile, shape),
-        notes=_notes(profile),
+        notes=[*_notes(profile), *notes],
+        weights=weights,
         workload=_workload(profile),
     )
+
+
+def _smoke(profile: TorchProfile, prompt: str) -> list[str]:
+    """Return the arguments that print a prompt and its continuation."""
+    model = profile.model
+    return [
+        *("--dtype", model.dtype, "--device", model.device, "--seed", str(model.seed)),
+        *(("--quantization", model.quantization) if model.quantization else ()),
+        *("--max_output_len", str(profile.smoke.max_output_len)),
+        f"--input_text={prompt}",  # in one word: a prompt may begin with a dash
+    ]
 
 
 def _workload(profile: TorchProfile) -> Workload | None:

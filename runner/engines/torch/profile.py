@@ -1,4 +1,4 @@
-"""The profile of the engine `torch`: a decoder of a given shape with random weights, on CPU or CUDA."""
+"""The profile of the engine `torch`: a decoder of a given shape or of a checkpoint, on CPU or CUDA."""
 
 from __future__ import annotations
 
@@ -23,14 +23,16 @@ from runner.schema.base import (
 
 
 class TorchModel(Section, frozen=True):
-    """The model that the `torch` engine measures: random weights of a given shape."""
+    """The model that the `torch` engine measures."""
 
     dir: Annotated[
         str | None,
-        Meta(
-            description="folder with a Hugging Face config.json to take the shape from (weights stay random)"
-        ),
+        Meta(description="Hugging Face folder to take the shape from, and with `weights` also the weights"),
     ] = None
+    weights: Annotated[
+        Literal["random", "checkpoint"],
+        Meta(description="random, or checkpoint: the safetensors in dir (Llama, Mistral, Qwen2, Qwen3)"),
+    ] = "random"
     shape: Annotated[
         TransformerShape | None, Meta(description="the shape, written out; give this or dir")
     ] = None
@@ -62,6 +64,17 @@ class Parallel(Section, frozen=True):
     tp: Annotated[PositiveInt, Meta(description="tensor-parallel size = number of ranks")] = 1
 
 
+class TorchSmoke(Section, frozen=True):
+    """One prompt before the measurement, to check that real weights give a sensible text."""
+
+    prompt: Annotated[
+        str | None, Meta(description="the prompt, where weights are of a checkpoint; null: no smoke stage")
+    ] = "The three primary colours are"
+    max_output_len: Annotated[
+        PositiveInt, Meta(description="longest continuation", extra={"unit": "tokens"})
+    ] = 64
+
+
 class TorchProfile(Profile, frozen=True, kw_only=True, tag="torch"):
     """A benchmark of the embedded `torch` engine."""
 
@@ -71,6 +84,7 @@ class TorchProfile(Profile, frozen=True, kw_only=True, tag="torch"):
     description: Annotated[str, Meta(description="one line that says what this profile is for")] = ""
     model: TorchModel
     parallel: Parallel = msgspec.field(default_factory=Parallel)
+    smoke: TorchSmoke = msgspec.field(default_factory=TorchSmoke)
     benchmark: TorchBenchmark = msgspec.field(default_factory=TorchBenchmark)
     launch: Launch = msgspec.field(default_factory=Launch)
     sweep: SweepSection | None = None
@@ -83,6 +97,8 @@ def rules(profile: TorchProfile) -> list[Problem]:
     model = profile.model
     if (model.dir is None) == (model.shape is None):
         problems.append(Problem("model", "give exactly one of dir (a Hugging Face folder) and shape"))
+    elif model.weights == "checkpoint" and model.dir is None:
+        problems.append(Problem("model.weights", "checkpoint needs model.dir, the folder with the weights"))
     elif model.shape is not None:
         problems += shape_rules(model.shape, profile.parallel.tp)
     if model.quantization is not None and model.device == "cuda" and max(profile.benchmark.batch_size) > 1:

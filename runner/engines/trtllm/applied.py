@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from runner.engines.output import FinishedStage, OutputNotice
+from runner.engines.run_answers import answers_in
 from runner.engines.tensorrt_llm.applied import (
     asked,
     cache_fraction,
@@ -20,7 +21,6 @@ from runner.engines.tensorrt_llm.applied import (
 )
 from runner.engines.tensorrt_llm.model_work import decode_config
 from runner.engines.trtllm.decode_bytes import WEIGHT_ONLY
-from runner.engines.trtllm.output import answers_in
 from runner.engines.trtllm.quantization import ALGORITHMS
 from runner.errors import UserError
 from runner.plan.plan import Stage

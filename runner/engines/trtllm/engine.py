@@ -10,12 +10,12 @@ from runner.engines import benchmark_line
 from runner.engines.benchmark_notices import parse_notice
 from runner.engines.interface import FIRST_FIELDS, Engine, Preflight
 from runner.engines.output import OutputReader
+from runner.engines.run_answers import answers_in
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
 from runner.engines.tensorrt_llm.memory_lines import MemoryParser
 from runner.engines.trtllm.applied import collect_results
 from runner.engines.trtllm.checks import checks, program_helps, questions
 from runner.engines.trtllm.importer import IMPORTER
-from runner.engines.trtllm.output import answers_in
 from runner.engines.trtllm.plan import plan
 from runner.engines.trtllm.profile import TrtllmProfile, tune_axes
 from runner.engines.trtllm.rules import rules

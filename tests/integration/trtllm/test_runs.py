@@ -11,7 +11,7 @@ import pytest
 from runner import events as ev
 from runner.engines.benchmark_line import results_in
 from runner.engines.registry import make_plan
-from runner.engines.trtllm.output import answers_in
+from runner.engines.run_answers import answers_in
 from runner.run import layout
 from tests import standins
 from tests.integration.trtllm import support

@@ -57,6 +57,15 @@ def test_sides_are_compared_by_their_ceilings() -> None:
     assert replace(shape, changes=()).ceiling_sentence("A", "B") == ""
 
 
+def test_weights_that_differ_are_named() -> None:
+    for name, fingerprint in (("a001", "1f"), ("a002", "2e"), ("a003", "")):
+        run({1: some()}, name=name, fingerprint=fingerprint)
+    (found,) = compared("a001", "a002").differences
+    assert (found.name, found.values) == ("fingerprint of the weights", ("1f", "2e"))
+    (found,) = compared("a001", "a003").differences
+    assert found.values == ("1f", "–")
+
+
 class TestSides:
     def test_runs_groups_and_filters(self) -> None:
         for index, name in enumerate(("aaaa", "bbbb", "cccc", "dddd")):

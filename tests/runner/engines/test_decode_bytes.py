@@ -74,8 +74,9 @@ def of_engine(**changes: Any) -> DecodeReads | str:
 @pytest.mark.parametrize("tied", [True, False])
 def test_what_the_embedded_engine_holds_is_what_it_reads(tied: bool) -> None:
     torch = pytest.importorskip("torch", reason="needs torch")
+    from runner.ranks.layout import WeightShard
     from runner.ranks.shape import DecoderShape
-    from runner.ranks.weights import Source, WeightShard, build_weights
+    from runner.ranks.weights import RandomSource, build_weights
 
     sizes: dict[str, Any] = {
         "hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 8,
@@ -84,7 +85,7 @@ def test_what_the_embedded_engine_holds_is_what_it_reads(tied: bool) -> None:
     }  # fmt: skip
     for tp in (1, 2, 4):
         weights = build_weights(
-            DecoderShape(**sizes), WeightShard(0, tp), Source(0, torch.float32, torch.device("cpu"))
+            DecoderShape(**sizes), WeightShard(0, tp), RandomSource(0, torch.float32, torch.device("cpu"))
         )
         looked_up = 0 if tied else weights.embedding.numel()
         reads = decode_reads(TransformerShape(**sizes), tp, ByteWidths(4, 4, 4))

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from runner.engines.model_shape import TransformerShape, read_shape
+from runner.engines.model_shape import RopeScaling, TransformerShape, read_shape
 from runner.errors import UserError
 
 LLAMA: dict[str, Any] = {
@@ -57,6 +57,27 @@ def test_rope_parameters_of_newer_configs(tmp_path: Path) -> None:
     assert shape_of(tmp_path, {**config, "rope_parameters": {"rope_theta": 1e6}}).rope_theta == 1e6
     assert shape_of(tmp_path, {**config, "rope_parameters": None}).rope_theta == 10000.0
     assert shape_of(tmp_path, {**config, "rope_parameters": [1]}).rope_theta == 10000.0
+
+
+def test_qwen3_has_norms_that_its_config_does_not_mention(tmp_path: Path) -> None:
+    shape = shape_of(tmp_path, {**LLAMA, "model_type": "qwen3", "head_dim": 64})
+    assert shape.qk_norm
+    assert shape.width_of_head == 64
+
+
+def test_scaling_of_llama_3_1(tmp_path: Path) -> None:
+    scaling: dict[str, Any] = {
+        "factor": 8.0,
+        "low_freq_factor": 1.0,
+        "high_freq_factor": 4.0,
+        "original_max_position_embeddings": 8192,
+    }
+    read = shape_of(tmp_path, {**LLAMA, "rope_scaling": {"rope_type": "llama3", **scaling}}).rope_scaling
+    assert read == RopeScaling(**scaling)
+    newer = {"rope_type": "llama3", "rope_theta": 5e5, **scaling}
+    assert shape_of(tmp_path, {**LLAMA, "rope_parameters": newer}).rope_scaling == read
+    with pytest.raises(UserError, match=r"config\.json: rope_scaling\.factor: missing"):
+        shape_of(tmp_path, {**LLAMA, "rope_scaling": {"type": "llama3"}})
 
 
 def test_a_model_from_before_grouped_queries(tmp_path: Path) -> None:

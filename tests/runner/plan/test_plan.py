@@ -68,7 +68,7 @@ def test_every_built_in_profile_of_the_torch_engine_has_a_plan(stored: profile_s
     plan = make_plan(profile)
     assert plan.stages
     assert plan.configurations
-    assert plan.summary.endswith(f"tp {profile.parallel.tp}")
+    assert plan.summary.endswith(f"tp {profile.parallel.tp}, random weights")
 
 
 def test_a_plan_survives_its_file() -> None:

@@ -62,7 +62,7 @@ def test_an_invalid_profile_is_listed_and_reported_when_loaded() -> None:
     with pytest.raises(UserError) as raised:
         profile_store.find("broken").load()
     assert str(raised.value) == (
-        f"{path}:3: model: 3 is not allowed; allowed: a section with the keys dir, shape, dtype,"
+        f"{path}:3: model: 3 is not allowed; allowed: a section with the keys dir, weights, shape, dtype,"
         " quantization, device, seed"
     )
 

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 
 from runner.ranks.collectives import SingleRank
 from runner.ranks.decoder import Decoder
 from runner.ranks.fused import FusedStep
 from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt
+from runner.ranks.layout import WeightShard
 from runner.ranks.shape import DecoderShape
-from runner.ranks.weights import Source, WeightShard, build_weights
+from runner.ranks.weights import RandomSource, build_weights
 
 TOKENS = 4
 
@@ -20,8 +23,8 @@ def check(
     heads: int,
     kv_heads: int,
     hidden: int,
-    bias: bool,
     quantization: str | None = None,
+    **changes: Any,
 ) -> None:
     shape = DecoderShape(
         hidden_size=hidden,
@@ -31,10 +34,13 @@ def check(
         num_key_value_heads=kv_heads,
         vocab_size=150,
         head_dim=16,
-        attention_bias=bias,
+        **changes,
     )
-    source = Source(0, torch.float32, torch.device("cpu"))
+    source = RandomSource(0, torch.float32, torch.device("cpu"))
     weights = build_weights(shape, WeightShard(0, 1), source, quantization)
+    for layer in weights.layers:
+        if layer.head_norm is not None:
+            layer.head_norm.uniform_(0.5, 1.5)
     decoder = Decoder(shape, weights, SingleRank(), input_len + TOKENS)
     prompt = random_prompt(shape.vocab_size, batch, input_len, seed=1)
     step = FusedStep(decoder, prompt, TOKENS, pdl=False)
@@ -44,7 +50,8 @@ def check(
 
 if __name__ == "__main__":
     with torch.inference_mode():
-        check(1, 63, heads=4, kv_heads=2, hidden=64, bias=False)  # the cache grows into a second split
-        check(3, 5, heads=3, kv_heads=1, hidden=48, bias=True)  # sizes that are no power of 2
-        check(1, 5, heads=3, kv_heads=1, hidden=48, bias=True, quantization="int8")
-        check(1, 5, heads=4, kv_heads=2, hidden=64, bias=False, quantization="fp8")
+        check(1, 63, heads=4, kv_heads=2, hidden=64)  # the cache grows into a second split
+        # sizes that are no power of 2
+        check(3, 5, heads=3, kv_heads=1, hidden=48, attention_bias=True, qk_norm=True)
+        check(1, 5, heads=3, kv_heads=1, hidden=48, quantization="int8", attention_bias=True, qk_norm=True)
+        check(1, 5, heads=4, kv_heads=2, hidden=64, quantization="fp8")

@@ -7,13 +7,17 @@ from pathlib import Path
 
 import torch
 
+from runner.ranks.checkpoint import SINGLE, open_checkpoint
 from runner.ranks.collectives import Collectives, Nccl, connect
 from runner.ranks.decoder import Decoder
 from runner.ranks.device import pick_device
 from runner.ranks.generation import CpuMarks, generate, random_prompt
 from runner.ranks.graphs import Preparation
+from runner.ranks.layout import WeightShard
+from runner.ranks.loading import CheckpointSource
 from runner.ranks.shape import read_shape
-from runner.ranks.weights import Source, WeightShard, build_weights
+from runner.ranks.weights import RandomSource, Source, build_weights
+from tests.runner.ranks.checkpoints import shape_in
 
 
 def main(kind: str, cases: list[str]) -> None:
@@ -37,8 +41,13 @@ def results(
     engine_dir: Path, dtype: str, device: torch.device, ranks: Collectives
 ) -> dict[str, torch.Tensor]:
     """Return the logits of the prefill and of a step, and the tokens that are generated."""
-    shape = read_shape(engine_dir / "config.json")
-    source = Source(7, getattr(torch, dtype), device)
+    kind = getattr(torch, dtype)
+    if (engine_dir / SINGLE).exists():
+        shape = shape_in(engine_dir)
+        source: Source = CheckpointSource(open_checkpoint(engine_dir, shape), kind, device)
+    else:
+        shape = read_shape(engine_dir / "config.json")
+        source = RandomSource(7, kind, device)
     prompt = random_prompt(shape.vocab_size, 3, 9, seed=1).to(device)
     with torch.inference_mode():
         weights = build_weights(shape, WeightShard(ranks.rank, ranks.world), source)

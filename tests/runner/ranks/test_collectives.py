@@ -6,14 +6,30 @@ from pathlib import Path
 
 import pytest
 
-from tests.runner.ranks.support import needs_mpi, python, torch_or_skip, write_shape
+from tests.runner.ranks.support import TINY, needs_mpi, python, torch_or_skip, write_shape
 from tests.support.paths import ROOT
 
 with torch_or_skip():
     import torch
 
     from runner.ranks import collectives
+    from runner.ranks.decoder import Decoder
+    from runner.ranks.errors import MemoryLackError
+    from runner.ranks.generation import random_prompt, rehearse
+    from runner.ranks.graphs import Preparation
+    from runner.ranks.layout import WeightShard
+    from runner.ranks.shape import DecoderShape
+    from runner.ranks.weights import RandomSource, build_weights
+    from tests.runner.ranks.checkpoints import write_model
     from tests.runner.ranks.split import outputs
+
+
+def tiny_decoder(ranks: collectives.Collectives) -> Decoder:
+    shape = DecoderShape(**TINY)
+    source = RandomSource(0, torch.float32, torch.device("cpu"))
+    weights = build_weights(shape, WeightShard(ranks.rank, ranks.world), source)
+    return Decoder(shape, weights, ranks, 16)
+
 
 START = "import runner.ranks.program as p; raise SystemExit(p.main(['--engine_dir', 'none']))"
 
@@ -21,13 +37,15 @@ START = "import runner.ranks.program as p; raise SystemExit(p.main(['--engine_di
 @needs_mpi
 @pytest.mark.mpi
 def test_split_model_equals_the_whole_one(tmp_path: Path) -> None:
-    """With biases and in bfloat16 on two ranks; on four ranks, which share two key heads."""
+    """With biases, in bfloat16, from a checkpoint on two ranks; on four ranks, which share two key heads."""
+    write_model(tmp_path / "loaded", "qwen3", torch.bfloat16)
+    loaded = tmp_path / "loaded", "float32"
     biased = write_shape(tmp_path / "biased", attention_bias=True), "float32"
     short = write_shape(tmp_path / "short"), "bfloat16"
     tied = write_shape(tmp_path / "tied", tie_word_embeddings=True), "float32"
-    wholes = outputs([biased, short, tied], 1, "cpu")
+    wholes = outputs([biased, short, loaded, tied], 1, "cpu")
     for (whole,), parts in zip(
-        wholes, outputs([biased, short], 2, "cpu") + outputs([tied], 4, "cpu"), strict=True
+        wholes, outputs([biased, short, loaded], 2, "cpu") + outputs([tied], 4, "cpu"), strict=True
     ):
         for part in parts[1:]:
             assert torch.equal(part["tokens"], parts[0]["tokens"]), "ranks went different ways"
@@ -49,6 +67,45 @@ def test_equal_logits_go_to_the_lowest_token() -> None:
 def test_logits_that_are_no_numbers_still_give_a_token() -> None:
     packed = collectives._pack(torch.full((2,), float("nan")), torch.tensor([3, 4]))
     assert collectives._best(torch.stack([packed, packed])).tolist() == [3, 4]
+
+
+class Second(collectives.SingleRank):
+    """Rank 1 of 2, whose partner has what it has, or not; it must not wait for it."""
+
+    rank, world = 1, 2
+
+    def __init__(self, partner: bool) -> None:
+        self.partner = partner
+
+    def all_reduce_sum(self, tensor: torch.Tensor) -> None:
+        raise AssertionError("it would wait for its partner")
+
+    def all_agree(self, flag: bool) -> bool:
+        return flag and self.partner
+
+
+def test_rehearsal_waits_for_no_other_rank() -> None:
+    decoder = tiny_decoder(Second(partner=True))
+    prompt = random_prompt(decoder.shape.vocab_size, 2, 5, seed=1)
+    with torch.inference_mode():
+        Preparation(decoder).prepare(prompt, 3)
+    assert isinstance(decoder.collectives, Second)
+
+
+def test_rehearsal_ends_where_one_rank_lacks_memory() -> None:
+    def lacks() -> None:
+        try:
+            raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+        finally:
+            raise RuntimeError("the capture has ended with an error")
+
+    decoder = tiny_decoder(Second(partner=False))
+    for run, why in ((lambda: None, "memory ran out on another rank"), (lacks, r"^CUDA out of memory\.$")):
+        with pytest.raises(MemoryLackError, match=why):
+            rehearse(decoder, run)
+        assert isinstance(decoder.collectives, Second)
+    with pytest.raises(RuntimeError, match="lost"):
+        rehearse(decoder, lambda: (_ for _ in ()).throw(RuntimeError("a device is lost")))
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 
@@ -18,24 +19,31 @@ from tests.runner.ranks.support import (
     torch_or_skip,
     write_shape,
 )
+from tests.support.paths import ROOT
 
 with torch_or_skip():
     import torch
     import torch.distributed
 
+    from runner.ranks.checkpoint import open_checkpoint
     from runner.ranks.collectives import Nccl, SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.device import reset_memory
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
     from runner.ranks.graphs import Preparation
-    from runner.ranks.memory import configuration_need
+    from runner.ranks.layout import WHOLE, WeightShard
+    from runner.ranks.loading import CheckpointSource
+    from runner.ranks.memory import configuration_need, weights_need
     from runner.ranks.quantized import FORMATS, Matrix, QuantizedMatrix
     from runner.ranks.shape import DecoderShape
-    from runner.ranks.weights import LayerWeights, Source, Weights, WeightShard, build_weights
+    from runner.ranks.weights import LayerWeights, RandomSource, Weights, build_weights
+    from tests.runner.ranks.checkpoints import shape_in, write_model
     from tests.runner.ranks.split import outputs
 
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="PyTorch sees no GPU here")
 
+FITTING = {"head_dim": 16}
+"""a width that the kernels support"""
 LARGER = TINY | {"hidden_size": 512, "intermediate_size": 1024, "vocab_size": 8192, "head_dim": 64}
 
 
@@ -75,7 +83,7 @@ def in_float32(weights: Weights) -> Weights:
 
 def gpu_decoder(dtype: torch.dtype, kind: str | None = None) -> Decoder:
     shape = DecoderShape(**LARGER)
-    weights = build_weights(shape, WeightShard(0, 1), Source(0, dtype, torch.device("cuda")), kind)
+    weights = build_weights(shape, WeightShard(0, 1), RandomSource(0, dtype, torch.device("cuda")), kind)
     return Decoder(shape, weights, SingleRank(), 256)
 
 
@@ -83,7 +91,7 @@ def test_gpu_agrees_with_cpu() -> None:
     shape = DecoderShape(**LARGER, attention_bias=True)
     prompt = random_prompt(shape.vocab_size, 3, 40, seed=1)
     with torch.inference_mode():
-        weights = build_weights(shape, WeightShard(0, 1), Source(0, torch.float32, torch.device("cpu")))
+        weights = build_weights(shape, WeightShard(0, 1), RandomSource(0, torch.float32, torch.device("cpu")))
         cpu = Decoder(shape, weights, SingleRank(), 64)
         gpu = Decoder(shape, on_gpu(weights), SingleRank(), 64)
         caches = cpu.new_cache(3, 64), gpu.new_cache(3, 64)
@@ -135,6 +143,7 @@ SHAPES = {
     "grouped heads": LARGER,
     "bias, five heads a group": LARGER
     | {"hidden_size": 640, "intermediate_size": 1920, "num_attention_heads": 10, "attention_bias": True},
+    "query and key norm": LARGER | {"qk_norm": True},
     "one head a group": LARGER | {"num_attention_heads": 8, "num_key_value_heads": 8},
 }
 
@@ -145,7 +154,12 @@ def test_graphs_choose_the_tokens_of_single_operations(name: str, batch: int, in
     """In float32, where a choice never hangs on rounding."""
     shape = DecoderShape(**SHAPES[name])
     with torch.inference_mode():
-        weights = build_weights(shape, WeightShard(0, 1), Source(0, torch.float32, torch.device("cuda")))
+        weights = build_weights(
+            shape, WeightShard(0, 1), RandomSource(0, torch.float32, torch.device("cuda"))
+        )
+        for layer in weights.layers:
+            if layer.head_norm is not None:
+                layer.head_norm.uniform_(0.5, 1.5)
         decoder = Decoder(shape, weights, SingleRank(), input_len + 40)
         prompt = random_prompt(shape.vocab_size, batch, input_len, seed=1).cuda()
         expected = generate(EagerGeneration(decoder, prompt, 40), CpuMarks())
@@ -159,7 +173,7 @@ def test_graphs_choose_the_tokens_of_single_operations(name: str, batch: int, in
 def test_quantised_graphs_choose_the_same_tokens(kind: str, batch: int) -> None:
     shape = DecoderShape(**SHAPES["bias, five heads a group"])
     with torch.inference_mode():
-        source = Source(0, torch.float32, torch.device("cuda"))
+        source = RandomSource(0, torch.float32, torch.device("cuda"))
         decoder = Decoder(shape, build_weights(shape, WeightShard(0, 1), source, kind), SingleRank(), 160)
         prompt = random_prompt(shape.vocab_size, batch, 120, seed=1).cuda()
         expected = generate(EagerGeneration(decoder, prompt, 40), CpuMarks())
@@ -200,7 +214,7 @@ def test_counted_memory_covers_what_is_allocated(name: str) -> None:
     reset_memory(torch.device("cuda"))
     of_other_tests = torch.cuda.memory_reserved()
     with torch.inference_mode():
-        weights = build_weights(shape, WeightShard(0, 1), Source(0, dtype, torch.device("cuda")))
+        weights = build_weights(shape, WeightShard(0, 1), RandomSource(0, dtype, torch.device("cuda")))
         decoder = Decoder(shape, weights, SingleRank(), input_len + output_len)
         prompt = random_prompt(shape.vocab_size, batch, input_len, seed=1).cuda()
         timed_generation(Preparation(decoder).prepare(prompt, output_len))
@@ -255,6 +269,85 @@ def test_program_on_one_gpu(tmp_path: Path) -> None:
         assert float(values["gpu_peak_mem(gb)"]) > 0
 
 
+@pytest.mark.parametrize("family", ["llama", "qwen2", "qwen3", "mistral"])
+def test_checkpoint_on_gpu_agrees_with_cpu(family: str, tmp_path: Path) -> None:
+    """Real weights, with norms and biases that matter, in the fused kernels as in single operations."""
+    write_model(tmp_path, family, torch.bfloat16, files=2, **FITTING)
+    shape = shape_in(tmp_path)
+    checkpoint = open_checkpoint(tmp_path, shape)
+    prompt = random_prompt(shape.vocab_size, 3, 20, seed=1)
+    with torch.inference_mode():
+        found = []
+        for device in (torch.device("cpu"), torch.device("cuda")):
+            weights = build_weights(shape, WHOLE, CheckpointSource(checkpoint, torch.float32, device))
+            decoder = Decoder(shape, weights, SingleRank(), 32)
+            logits = decoder.prefill(prompt.to(device), decoder.new_cache(3, 32))
+            preparation = Preparation(decoder)
+            assert preparation.uses_graphs == (device.type == "cuda")
+            tokens = generate(preparation.prepare(prompt.to(device), 12), CpuMarks())
+            found.append((logits.cpu(), tokens.cpu()))
+    torch.testing.assert_close(found[1][0], found[0][0], atol=1e-3, rtol=1e-3)
+    assert torch.equal(found[1][1], found[0][1])
+
+
+def test_loading_needs_memory_for_the_weights_alone(tmp_path: Path) -> None:
+    changes = {"hidden_size": 512, "intermediate_size": 1024, "vocab_size": 4096}
+    write_model(tmp_path, "mistral", torch.float32, **FITTING | changes)
+    shape = shape_in(tmp_path)
+    reset_memory(torch.device("cuda"))
+    before = torch.cuda.memory_allocated()
+    source = CheckpointSource(open_checkpoint(tmp_path, shape), torch.bfloat16, torch.device("cuda"))
+    with torch.inference_mode():
+        weights = build_weights(shape, WHOLE, source)
+    need = weights_need(shape, 1, 2, loaded=True).total
+    assert need == 2 * weights.parameters
+    assert torch.cuda.max_memory_allocated() - before <= need + (1 << 20), "each tensor is rounded up"
+
+
+SHORT_OF_MEMORY = """
+import sys, torch
+from runner.ranks import admission, device, program
+admission.free_memory = lambda place: (1 << 50, 1 << 50)  # the count never refuses
+pick = device.pick_device
+def picked(kind, link):
+    place = pick(kind, link)
+    if link.rank == link.world - 1:
+        total = torch.cuda.get_device_properties(place).total_memory
+        torch.cuda.set_per_process_memory_fraction((3 << 29) / total, place)
+    return place
+program.pick_device = picked
+sys.exit(program.main())
+"""
+"""The program with 1.5 GiB of GPU memory on the last rank."""
+
+
+def check_skipping(done: subprocess.CompletedProcess[str]) -> None:
+    assert done.returncode == 0, done.stderr
+    lines = [values for values in map(benchmark_line.parse, done.stdout.splitlines()) if values]
+    assert [values["batch_size"] for values in lines] == ["1", "2"]
+    skipped = [line for line in done.stdout.splitlines() if "skipping" in line]
+    assert ["not tried" in line for line in skipped] == [False, True], done.stdout
+
+
+def short_of_memory(folder: Path) -> list[str]:
+    """Arguments of a run whose second configuration does not fit: a prefill of 128 x 4096 tokens."""
+    script = folder / "short_of_memory.py"
+    script.write_text(SHORT_OF_MEMORY)
+    model = write_shape(folder / "model", **LARGER)
+    options = {
+        "device": "cuda",
+        "dtype": "bfloat16",
+        "batch_size": "1;128;160;2",
+        "input_output_len": "4096,4",
+    }
+    options |= {"num_runs": "2", "duration": "0", "warm_up": "1", "engine_dir": str(model)}
+    return [str(script), *(word for key, value in options.items() for word in (f"--{key}", value))]
+
+
+def test_memory_that_runs_out_on_one_gpu(tmp_path: Path) -> None:
+    check_skipping(python(*short_of_memory(tmp_path), PYTHONPATH=str(ROOT)))
+
+
 needs_two = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="PyTorch sees fewer than 2 GPUs here")
 
 
@@ -296,3 +389,11 @@ def test_program_on_two_gpus(tmp_path: Path) -> None:
     ranks = [[record for record in found if record["kind"] != "preparation"] for found in ranks]
     assert [found[-1]["count"] for found in ranks] == [len(found) - 1 for found in ranks]
     assert len(ranks[0]) == len(ranks[1]) + 1, "rank 0 alone announces the configuration"
+
+
+@needs_two
+@needs_mpi
+@pytest.mark.mpi
+def test_memory_that_runs_out_on_one_of_two_gpus(tmp_path: Path) -> None:
+    """In the middle of the prefill, where rank 0 would wait for rank 1 in a sum."""
+    check_skipping(mpirun(2, *short_of_memory(tmp_path), PYTHONPATH=str(ROOT)))

@@ -14,8 +14,9 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
-    from runner.ranks.shape import DecoderShape
-    from runner.ranks.weights import Source, Weights, WeightShard, build_weights
+    from runner.ranks.layout import WeightShard
+    from runner.ranks.shape import DecoderShape, RopeScaling
+    from runner.ranks.weights import RandomSource, Weights, build_weights
     from tests.runner.ranks import reference
 
 CPU = torch.device("cpu")
@@ -25,14 +26,16 @@ SHAPES = {
     "no groups": {"num_key_value_heads": 4},
     "bias": {"attention_bias": True},
     "tied": {"tie_word_embeddings": True},
+    "query and key norm": {"qk_norm": True},
+    "scaled rotation": {"rope_scaling": RopeScaling(8.0, 1.0, 4.0, 32)},
     "width from hidden": {"head_dim": None, "rope_theta": 500000.0, "rms_norm_eps": 1e-5},
 }
 
 
-def build(dtype: torch.dtype = torch.float32, **changes: Any) -> tuple[Decoder, Source]:
+def build(dtype: torch.dtype = torch.float32, **changes: Any) -> tuple[Decoder, RandomSource]:
     """Float32 weights are the reference's; positions enough for every test here."""
     shape = DecoderShape(**TINY | changes)
-    source = Source(7, dtype, CPU)
+    source = RandomSource(7, dtype, CPU)
     return Decoder(shape, build_weights(shape, WeightShard(0, 1), source), SingleRank(), 32), source
 
 
@@ -41,7 +44,7 @@ def test_cached_decoding_equals_a_plain_full_pass(changes: dict[str, Any]) -> No
     decoder, source = build(**changes)
     tokens = random_prompt(decoder.shape.vocab_size, 3, 12, seed=5)
     with torch.inference_mode():
-        expected = reference.logits(decoder.shape, source, tokens)
+        expected = reference.logits(decoder.shape, reference.random_parameters(source), tokens)
         cache = decoder.new_cache(3, 12)
         torch.testing.assert_close(decoder.prefill(tokens[:, :8], cache), expected[:, 7])
         for position in range(8, 12):
@@ -55,7 +58,7 @@ def test_prompt_of_one_token() -> None:
     decoder, source = build()
     tokens = random_prompt(decoder.shape.vocab_size, 2, 1, seed=5)
     with torch.inference_mode():
-        expected = reference.logits(decoder.shape, source, tokens)
+        expected = reference.logits(decoder.shape, reference.random_parameters(source), tokens)
         torch.testing.assert_close(decoder.prefill(tokens, decoder.new_cache(2, 1)), expected[:, -1])
 
 
@@ -66,7 +69,8 @@ def test_generation_is_greedy() -> None:
         generated = generate(EagerGeneration(decoder, prompt, 5), CpuMarks())
         tokens = prompt
         for _ in range(5):
-            following = reference.logits(decoder.shape, source, tokens)[:, -1].argmax(-1)
+            found = reference.logits(decoder.shape, reference.random_parameters(source), tokens)
+            following = found[:, -1].argmax(-1)
             tokens = torch.cat((tokens, following[:, None]), dim=1)
     assert generated.tolist() == tokens[:, 4:].tolist()
 
@@ -98,7 +102,7 @@ def qkv_of(weights: Weights) -> torch.Tensor:
 
 def test_weights_are_the_same_whatever_the_number_of_ranks() -> None:
     shape = DecoderShape(**TINY)
-    source = Source(7, torch.float32, CPU)
+    source = RandomSource(7, torch.float32, CPU)
     whole = build_weights(shape, WeightShard(0, 1), source)
     parts = [build_weights(shape, WeightShard(rank, 4), source) for rank in range(4)]
     assert torch.equal(torch.cat([part.embedding for part in parts]), whole.embedding)
@@ -110,12 +114,12 @@ def test_weights_are_the_same_whatever_the_number_of_ranks() -> None:
     held = [qkv_of(part)[16:32] for part in parts]
     assert torch.equal(torch.cat([held[0], held[2]]), qkv_of(whole)[keys])
     assert torch.equal(held[0], held[1])
-    other = build_weights(shape, WeightShard(0, 1), Source(8, torch.float32, CPU))
+    other = build_weights(shape, WeightShard(0, 1), RandomSource(8, torch.float32, CPU))
     assert not torch.equal(other.embedding, whole.embedding)
 
 
 def test_a_share_keeps_no_whole_parameter_in_memory() -> None:
-    part = build_weights(DecoderShape(**TINY), WeightShard(1, 2), Source(7, torch.float32, CPU))
+    part = build_weights(DecoderShape(**TINY), WeightShard(1, 2), RandomSource(7, torch.float32, CPU))
     tensors = [part.embedding, part.head, *(t for t in vars(part.layers[0]).values() if t is not None)]
     assert all(t.untyped_storage().nbytes() == t.numel() * 4 and t.is_contiguous() for t in tensors)
 
@@ -129,7 +133,7 @@ def test_parameters_are_those_the_profile_counts(tied: bool) -> None:
 
 
 def test_shape_that_does_not_split() -> None:
-    source = Source(0, torch.float32, CPU)
+    source = RandomSource(0, torch.float32, CPU)
     with pytest.raises(ValueError, match="do not split over 3 ranks"):
         build_weights(DecoderShape(**TINY), WeightShard(0, 3), source)
     with pytest.raises(ValueError, match="vocabulary of 1 tokens"):

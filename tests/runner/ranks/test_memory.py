@@ -16,11 +16,12 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.errors import MemoryLackError, StartError
+    from runner.ranks.layout import WeightShard
     from runner.ranks.summary import BenchmarkConfiguration
-    from runner.ranks.weights import Source, WeightShard, build_weights
+    from runner.ranks.weights import RandomSource, build_weights
 
 LLAMA = DecoderShape(4096, 14336, 32, 32, 8, 128256)
-SMALL = DecoderShape(64, 96, 2, 8, 2, 100, head_dim=16, attention_bias=True)
+SMALL = DecoderShape(64, 96, 2, 8, 2, 100, head_dim=16, attention_bias=True, qk_norm=True)
 CPU = torch.device("cpu")
 
 
@@ -35,7 +36,7 @@ class Rank(SingleRank):
 @pytest.mark.parametrize("world", [1, 4])
 def test_counted_bytes_are_those_of_the_tensors(world: int, kind: str | None) -> None:
     need = configuration_need(SMALL, world, 4, 3, 8, 5, quantized=kind is not None)
-    weights = build_weights(SMALL, WeightShard(0, world), Source(0, torch.float32, CPU), kind)
+    weights = build_weights(SMALL, WeightShard(0, world), RandomSource(0, torch.float32, CPU), kind)
     cache = Decoder(SMALL, weights, Rank(0, world), 12).new_cache(3, 8 + 5 - 1)
     assert need.weights == weights.nbytes
     assert need.cache == 4 * (cache.keys.numel() + cache.values.numel())

@@ -28,7 +28,7 @@ from tests.support.paths import ROOT
 with torch_or_skip():
     import torch
 
-    from runner.ranks import device, program
+    from runner.ranks import device, measuring, program
     from runner.ranks.collectives import SingleRank
     from runner.ranks.errors import StartError
     from runner.ranks.generation import Generation, Timing, timed_generation
@@ -106,13 +106,13 @@ def test_two_ranks(tmp_path: Path) -> None:
 def test_a_rank_that_fails_ends_all(tmp_path: Path) -> None:
     script = tmp_path / "failing.py"
     script.write_text(
-        "import sys; from runner.ranks import program\n"
-        "real = program.timed_generation\n"
+        "import sys; from runner.ranks import measuring, program\n"
+        "real = measuring.timed_generation\n"
         "def failing(generation, every_step):\n"
         "    from mpi4py import MPI\n"
         "    if MPI.COMM_WORLD.Get_rank() == 1: raise RuntimeError('a lost device')\n"
         "    return real(generation, every_step=every_step)\n"
-        "program.timed_generation = failing\n"
+        "measuring.timed_generation = failing\n"
         "sys.exit(program.main())\n"
     )
     arguments = flags(write_shape(tmp_path / "model"))
@@ -154,7 +154,7 @@ def test_configuration_that_does_not_fit_is_skipped(
             raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
         return timed_generation(generation, every_step=every_step)
 
-    monkeypatch.setattr(program, "timed_generation", too_large)
+    monkeypatch.setattr(measuring, "timed_generation", too_large)
     monkeypatch.setattr(program, "die_with_parent", lambda: None)
     monkeypatch.setenv("OMP_NUM_THREADS", "1")
     assert program.main(flags(write_shape(tmp_path), batch_size="3;4;1", input_output_len="8,4")) == 0
@@ -170,24 +170,32 @@ def test_configuration_that_does_not_fit_is_skipped(
 @needs_mpi
 @pytest.mark.mpi
 def test_ranks_skip_together_what_one_lacks_memory_for(tmp_path: Path) -> None:
+    """One rank counts too little memory for a configuration, and runs out of it in the middle of another."""
     script = tmp_path / "short_of_memory.py"
     script.write_text(
-        "import sys; from runner.ranks import admission, program\n"
-        "def free(device):\n"
+        "import sys, torch; from runner.ranks import admission, decoder, program\n"
+        "def rank():\n"
         "    from mpi4py import MPI\n"
-        "    return (1 << 40 if MPI.COMM_WORLD.Get_rank() else 214 << 20), 1 << 40\n"
-        "admission.free_memory = free\n"
+        "    return MPI.COMM_WORLD.Get_rank()\n"
+        "admission.free_memory = lambda device: (1 << 40 if rank() else 214 << 20, 1 << 40)\n"
+        "real = decoder.Decoder._feed_forward\n"
+        "def feed_forward(self, layer, hidden):\n"
+        "    if rank() == 1 and len(hidden) == 3: raise torch.cuda.OutOfMemoryError('CUDA out of memory.')\n"
+        "    return real(self, layer, hidden)\n"
+        "decoder.Decoder._feed_forward = feed_forward\n"
         "sys.exit(program.main())\n"
     )
-    arguments = flags(write_shape(tmp_path / "model"), batch_size="2000;1", input_output_len="8,4")
+    arguments = flags(write_shape(tmp_path / "model"), batch_size="2000;3;4;1", input_output_len="8,4")
     done = mpirun(2, str(script), *arguments, TRTBENCH_RECORDS=str(tmp_path), PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
     assert [values["batch_size"] for values in printed(done.stdout)] == ["1"]
-    (line,) = [line for line in done.stdout.splitlines() if "skipping" in line]
-    assert "Exception it needs weights 0.0 + KV cache 0.0 + execution" in line
-    assert "0.2 of 1024.0 GiB are available caught while allocating memory" in line
+    counted, ran_out, larger = [line for line in done.stdout.splitlines() if "skipping" in line]
+    assert "Exception it needs weights 0.0 + KV cache 0.0 + execution" in counted
+    assert "0.2 of 1024.0 GiB are available caught while allocating memory" in counted
+    assert "memory ran out on another rank caught while allocating memory; skipping (3, 8, 4, 1.0)" in ran_out
+    assert "Exception not tried: (3, 8, 4, 1.0) needs no more and did not fit caught" in larger
     for rank in range(2):
-        assert [r["config"] for r in read_records(tmp_path, rank) if r["kind"] == "iteration"] == [1] * 4
+        assert [r["config"] for r in read_records(tmp_path, rank) if r["kind"] == "iteration"] == [3] * 4
 
 
 def test_unusable_shape_is_one_sentence(tmp_path: Path) -> None:

@@ -12,9 +12,10 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.graphs import Preparation
+    from runner.ranks.layout import WeightShard
     from runner.ranks.quantized import FORMATS, QuantizedMatrix, linear, quantize
     from runner.ranks.shape import DecoderShape
-    from runner.ranks.weights import Source, WeightShard, build_weights
+    from runner.ranks.weights import RandomSource, build_weights
 
 CPU = torch.device("cpu")
 
@@ -36,8 +37,8 @@ def test_quantised_rows_are_close_and_their_largest_exact(kind: str) -> None:
 
 
 def test_only_the_matrices_of_layers_are_quantised() -> None:
-    shape = DecoderShape(**TINY, attention_bias=True)
-    weights = build_weights(shape, WeightShard(0, 1), Source(0, torch.float32, CPU), "int8")
+    shape = DecoderShape(**TINY, attention_bias=True, qk_norm=True)
+    weights = build_weights(shape, WeightShard(0, 1), RandomSource(0, torch.float32, CPU), "int8")
     kinds = {name: type(value).__name__ for name, value in vars(weights.layers[0]).items()}
     assert {name for name, kind in kinds.items() if kind == QuantizedMatrix.__name__} == {
         "qkv", "out", "gate_up", "down",

@@ -48,3 +48,19 @@ def test_memory_of_the_torch_engine_is_counted(changes: str, free: int, verdict:
     found = one("GPU memory", facts(gpu_count=2, gpus=gpus), profile)
     assert found.verdict == verdict
     assert found.text.startswith(start)
+
+
+def test_memory_of_the_host_is_counted_on_the_cpu() -> None:
+    text = TORCH.replace("dir: /m", "shape: {}".replace("{}", str(SHAPE).replace("'", "")))
+    profile = load_text(text, "t.yaml")
+    found = one("host memory", facts(memory_available=20 << 30), profile)
+    assert found.verdict == "warn"
+    assert found.text.startswith("weights and KV cache need 30.2 GiB, 20.0 GiB are available: the kernel may")
+    names = [check.name for check in evaluate(profile, facts(memory_available=40 << 30))]
+    assert "host memory" not in names
+
+
+SHAPE = {
+    "hidden_size": 4096, "intermediate_size": 14336, "num_hidden_layers": 32, "num_attention_heads": 32,
+    "num_key_value_heads": 8, "vocab_size": 128256,
+}  # fmt: skip

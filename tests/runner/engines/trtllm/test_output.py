@@ -1,4 +1,4 @@
-"""Parsing output of benchmark.py and run.py other than results."""
+"""Parsing output of benchmark.py other than results."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from runner.engines.benchmark_line import parse_result
 from runner.engines.benchmark_notices import LoopEnd, loop_end_of, parse_notice, skip_of
 from runner.engines.output import OutputNotice, OutputReader
-from runner.engines.trtllm.output import Latencies, SmokeAnswer, answers_in, latencies_of
+from runner.engines.trtllm.output import Latencies, latencies_of
 from runner.events import Notice
 from runner.events.journal import LineReader
 from runner.supervision.collector import Collector
@@ -84,33 +84,6 @@ def test_the_first_and_the_last_ten() -> None:
     found = latencies_of(line)
     assert found == Latencies(first, last)
     assert not found.complete
-
-
-def test_answers_of_several_lines_and_prompts() -> None:
-    output = (
-        "[TensorRT-LLM] TensorRT-LLM version: 0.16.0\n"
-        f"{LOG}Using C++ session\n"
-        'Input [Text 0]: "How do I count\nto "nine" in French?"\n'
-        'Output [Text 0 Beam 0]: "Un, deux,\n\ntrois, "quatre".\n"\n'
-        f"{LOG}something in between\n"
-        'Output [Text 0 Beam 1]: ""\n'
-        'Input [Text 1]: "two"\n'
-        'Output [Text 1 Seq 2 Beam 0]: "deux"\n'
-        "batch_size: 2, avg latency of 10 iterations: : 0.1234 sec\n"
-    )
-    prompt = 'How do I count\nto "nine" in French?'
-    assert answers_in(output) == [
-        SmokeAnswer(prompt, 'Un, deux,\n\ntrois, "quatre".\n', 0),
-        SmokeAnswer(prompt, "", 0, beam=1),
-        SmokeAnswer("two", "deux", 1, sequence=2),
-    ]
-
-
-def test_an_answer_that_was_cut_off() -> None:
-    assert answers_in('[1,0]<stdout>: Output [Text 0 Beam 0]: "Un,\n[1,0]<stdout>: deux') == [
-        SmokeAnswer("", "Un,\ndeux", 0)
-    ]
-    assert answers_in("nothing") == []
 
 
 def test_what_every_rank_says_becomes_one_notice(tmp_path: Path) -> None:
