@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch.nn import functional
 
-from runner.ranks import kernels
+from runner.ranks import attention_kernels, kernels
 from runner.ranks.decoder import Decoder
 from runner.ranks.quantized import Matrix, QuantizedMatrix
 from runner.ranks.shape import DecoderShape
@@ -108,7 +108,7 @@ class FusedStep:
             keys, values = self._key_cache[index], self._value_cache[index]
             rows = self._norm_rows(hidden, layer.attention_norm)
             qkv = functional.linear(rows, self._whole(layer.qkv), layer.qkv_bias)
-            kernels.rotate_and_store[(batch * tokens, self._queries + 2 * self._keys)](
+            attention_kernels.rotate_and_store[(batch * tokens, self._queries + 2 * self._keys)](
                 qkv, layer.head_norm, decoder.cos, decoder.sin, queries, keys, values, tokens,
                 self._positions, decoder.shape.rms_norm_eps, QUERIES=self._queries, KEYS=self._keys,
                 WIDTH=width, NORM=layer.head_norm is not None, num_warps=1,
@@ -332,7 +332,7 @@ class FusedStep:
         width, norms = decoder.shape.width_of_head, decoder.weights.layers[index].head_norm
         tile = self._tiles["attend"]
         splits = _cdiv(self._positions, tile.rows)
-        kernels.attend[(self._batch * self._keys, splits)](
+        attention_kernels.attend[(self._batch * self._keys, splits)](
             self._qkv, norms, decoder.cos, decoder.sin, self._position, self._key_cache[index],
             self._value_cache[index], self._mixed, self._partial, self._part_weights, self._arrived,
             self._positions, decoder.shape.rms_norm_eps, SPLITS=splits,

@@ -151,7 +151,8 @@ def _identity(decoder: Decoder) -> dict[str, str | int]:
     import triton
 
     like, layer = decoder.weights.embedding, decoder.weights.layers[0]
-    own = (Path(__file__).with_name(name).read_bytes() for name in ("kernels.py", "tiles.py", "fused.py"))
+    names = ("kernels.py", "attention_kernels.py", "tiles.py", "fused.py")
+    own = (Path(__file__).with_name(name).read_bytes() for name in names)
     return {
         "gpu": label_of(like.device),
         "compute_capability": compute_capability(like.device),
