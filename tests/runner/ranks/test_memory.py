@@ -39,6 +39,9 @@ def test_counted_bytes_are_those_of_the_tensors(world: int, kind: str | None) ->
     weights = build_weights(SMALL, WeightShard(0, world), RandomSource(0, torch.float32, CPU), kind)
     cache = Decoder(SMALL, weights, Rank(0, world), 12).new_cache(3, 8 + 5 - 1)
     assert need.weights == weights.nbytes
+    layer = sum(matrix.numel() for matrix in weights.layers[0].matrices)
+    loaded = weights_need(SMALL, world, 4, loaded=True, quantized=kind is not None)
+    assert (loaded.weights, loaded.execution) == (weights.nbytes, 4 * layer if kind else 0)
     assert need.cache == 4 * (cache.keys.numel() + cache.values.numel())
 
 

@@ -54,6 +54,14 @@ def test_smoke_stage_can_be_left_out(tmp_path: Path) -> None:
     assert [stage.name for stage in plan.stages] == ["benchmark"]
 
 
+def test_smoke_stage_quantises_as_the_benchmark_does(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    plan = make_plan(profile_of(tmp_path, "model.quantization=int8"))
+    given = [stage.argv[stage.argv.index("--quantization") + 1] for stage in plan.stages]
+    assert [stage.name for stage in plan.stages] == ["smoke", "benchmark"]
+    assert given == ["int8", "int8"]
+
+
 def test_random_weights_are_the_default(tmp_path: Path) -> None:
     write_model(tmp_path)
     (tmp_path / "model.safetensors").unlink()
