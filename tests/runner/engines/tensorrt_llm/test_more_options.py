@@ -69,8 +69,8 @@ def test_every_made_field_is_refused_where_it_is_missing(release: str) -> None:
 
 def test_made_fields_have_types_help_and_defaults() -> None:
     found = {field.path: field for field in fields(profile())}
-    assert found["build.user_buffer"].choices == ("disable", "enable")
-    assert found["build.builder_opt"].choices == ("0", "1", "2", "3", "4", "5")
+    assert found["build.user_buffer"].choices == ("", "disable", "enable"), "the first: not set"
+    assert found["build.builder_opt"].choices == ("", "0", "1", "2", "3", "4", "5")
     assert found["smoke.streaming"].choices == ("true", "false")
     for path in ("build.max_lora_rank", "smoke.temperature", "smoke.top_k", "build.max_draft_len"):
         assert found[path].kind == "number"

@@ -41,7 +41,7 @@ def test_what_people_change_comes_first_and_the_rest_is_folded(form: Form) -> No
         "model.dir", "parallel.tp", "model.dtype",
     ]  # fmt: skip
     assert [key for key in keys[7:] if not key.startswith("model.shape.")] == [
-        ".", "model.", "benchmark.", "launch.", "launch.mpirun."
+        ".", "model.", "smoke.", "benchmark.", "launch.", "launch.mpirun."
     ]  # fmt: skip
     assert keys[keys.index("model.shape.") + 1] == "model.shape.hidden_size"
     groups = {entry.title: entry.changed for entry in entries if isinstance(entry, FormGroup)}
