@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import subprocess
 from pathlib import Path
 
 import pytest
 import yaml
+
+from runner.metrics import BY_NAME
+from runner.plan.plan import Configuration
+from runner.report.result_table import configuration_labels
 
 KIT = Path(__file__).resolve().parents[2] / "integrations"
 FAKE = """#!/bin/sh
@@ -80,3 +86,12 @@ def test_the_files_of_ci_systems_name_the_inputs_of_the_script() -> None:
     assert {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]} == set(step["env"].values())
     job = yaml.safe_load((KIT / "gitlab" / "trtbench.gitlab-ci.yml").read_text())[".trtbench-check"]
     assert job["allow_failure"] == {"exit_codes": [6]}
+
+
+def test_the_grafana_dashboard_asks_for_metrics_that_exist() -> None:
+    dashboard = json.loads((KIT / "grafana" / "trtbench-tui.json").read_text())
+    queries = "\n".join(str(panel["targets"]) for panel in dashboard["panels"])
+    asked = set(re.findall(r"trtbench_(\w+)", queries))
+    assert asked - {"run_state", "run_seconds", "flags"} <= set(BY_NAME)
+    shape = configuration_labels(Configuration(1, 128, 20))
+    assert set(re.findall(r"{{(\w+)}}", queries)) <= {"run", "profile", "engine", "state", *shape}
