@@ -9,11 +9,11 @@ run: .venv/run
 
 # Everything that must hold: lint, types, imports, tests.
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadgroup
+	$(BIN)/python -m pytest -n 3 --dist loadgroup
 
 # The same with the tests that take long and vary others.
 test-slow: lint
-	TRTBENCH_SLOW_TESTS=1 $(BIN)/python -m pytest -n 2 --dist loadgroup
+	TRTBENCH_SLOW_TESTS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup
 
 # Style, types, imports between packages, words to avoid.
 lint: .venv/test

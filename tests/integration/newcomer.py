@@ -70,7 +70,7 @@ def walk(tmux: Tmux, profile: str, reached: Station, *, columns: int = 120, rows
     tmux.keys("r")
     tmux.wait_until_it_says("FINISHED")
     tmux.keys("Space", "Space", "c")
-    tmux.wait_until_it_says("comparable", RUN_S)
+    tmux.wait_until_it_says("─ from A to B ─")
     reached("compare")
 
     tmux.keys("q")

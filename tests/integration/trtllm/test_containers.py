@@ -248,6 +248,7 @@ def test_doctor_looks_inside(box: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("podman")
+@pytest.mark.slow
 def test_a_container_for_every_stage(tmp_path: Path) -> None:
     run_dir, state = support.succeed(started(tmp_path))
     assert_measured(run_dir, state)

@@ -44,6 +44,7 @@ def assert_measured(run_dir: Path) -> None:
     assert (run_dir / "results" / "0" / "requests.json").stat().st_size
 
 
+@pytest.mark.slow
 def test_a_running_container(box: str, tmp_path: Path) -> None:
     wanted = inside(tmp_path, {"exec": box}, paths={"work": "/tmp/work"})
     run_dir, state = support.succeed(wanted)

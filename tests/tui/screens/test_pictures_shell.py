@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
+from textual.pilot import Pilot
+from textual.widgets import OptionList
 
 from runner.cli.places import HomePlace
 from runner.util.themes import THEME_NAMES
@@ -62,9 +64,19 @@ def test_picture_of_the_palette(size: tuple[int, int], snap_compare: Snap) -> No
 def test_picture_of_the_palette_without_colour(snap_compare: Snap) -> None:
     used()
     app = home("monochrome")
-    assert snap_compare(
-        app, terminal_size=(80, 24), run_before=world.wait_until_idle, press=["ctrl+p", "down"]
-    )
+
+    async def choose(pilot: Pilot[int]) -> None:
+        await world.wait_until_idle(pilot)
+        await pilot.press("ctrl+p")
+        listed = app.screen.query_one(OptionList)
+        while listed.highlighted is None:
+            await pilot.pause()
+        await world.wait_until_idle(pilot)
+        await pilot.press("down")
+        while listed.highlighted != 1:
+            await pilot.pause()
+
+    assert snap_compare(app, terminal_size=(80, 24), run_before=choose)
 
 
 @SIZES
