@@ -68,7 +68,7 @@ def walk(tmux: Tmux, profile: str, reached: Station, *, columns: int = 120, rows
     tmux.wait_until_it_says("RUNNING", RUN_S)
     tmux.wait_until_it_says("result of", RUN_S)
     tmux.keys("r")
-    tmux.wait_until_it_says("FINISHED")
+    wait_for(lambda: "─ runs ─" in tmux.screen and tmux.screen.count("FINISHED") == 2, "both runs", pause=0.2)
     tmux.keys("Space", "Space", "c")
     tmux.wait_until_it_says("─ from A to B ─")
     reached("compare")
