@@ -40,6 +40,7 @@ def tmux() -> Iterator[Tmux]:
         server.kill()
 
 
+@pytest.mark.slow
 def test_a_newcomer_gets_from_the_first_start_to_an_export(tmux: Tmux) -> None:
     profiles = paths.user_profiles_dir()
     profiles.mkdir(parents=True)

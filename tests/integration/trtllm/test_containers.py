@@ -233,6 +233,7 @@ def test_what_runs_inside_can_be_killed_from_within(box: str, tmp_path: Path) ->
     assert processes.find_tagged(run_dir.name) == []
 
 
+@pytest.mark.slow
 def test_doctor_looks_inside(box: str, tmp_path: Path) -> None:
     found = {check.name: check for check in preflight.check(inside(tmp_path, box))}
     assert found["container"].text == f"{box} answers; the paths below are inside it"
@@ -269,6 +270,7 @@ def test_starting_from_an_engine_in_a_volume(tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("podman")
+@pytest.mark.slow
 def test_stopping_removes_the_container(tmp_path: Path) -> None:
     run_dir = support.start(started(tmp_path, **hanging()))
     wait_until_measuring(run_dir)

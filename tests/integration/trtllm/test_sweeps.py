@@ -162,6 +162,7 @@ def test_a_failed_build_skips_its_cells_and_larger_ones(
 
 
 @pytest.mark.slow
+@pytest.mark.slow
 def test_a_resumption_that_repeats_what_failed_builds_again(tmp_path: Path) -> None:
     """Cells that would build the same engine are not tried either, unless asked for."""
     tools = builder(tmp_path, {2: "build-failed"})

@@ -93,6 +93,7 @@ def test_picture_of_a_history(
     async def before(pilot: Pilot[int]) -> None:
         await wait_until_idle(pilot)
         pilot.app.screen.query_one(RunList).pick(7)
+        await wait_until_idle(pilot)
         await pilot.press(*LOOKS[look])
         await wait_until_idle(pilot)
 
