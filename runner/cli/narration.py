@@ -110,11 +110,9 @@ def _publisher(feed: Feed, where: Path | int | None, stack: contextlib.ExitStack
 
 
 def _compared(final: Report, run_dir: Path) -> Report:
-    """Return the report with its baseline and published numbers."""
-    from runner.compare.against_baseline import with_baseline  # imported when needed
-    from runner.compare.published.match import with_published
+    from runner.compare.report_context import in_context  # imported when needed
 
-    return with_baseline(with_published(final, run_dir), run_dir)
+    return in_context(final, run_dir)
 
 
 def print_report(final: Report, *, as_json: bool) -> None:

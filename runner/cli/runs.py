@@ -296,14 +296,12 @@ def _stop(arguments: argparse.Namespace) -> int:
 
 def _show(arguments: argparse.Namespace) -> int:
     from runner.cli.narration import print_report
-    from runner.compare.against_baseline import with_baseline
-    from runner.compare.published.match import with_published
+    from runner.compare.report_context import in_context
     from runner.history.lookup import find_run
     from runner.history.reports import load_report
     from runner.run import layout
 
     run_dir = find_run(arguments.run)
-    report = with_published(load_report(run_dir), run_dir)
-    found = layout.mask_of_run(run_dir).masked(with_baseline(report, run_dir))
+    found = layout.mask_of_run(run_dir).masked(in_context(load_report(run_dir), run_dir))
     print_report(found, as_json=arguments.json)
     return ExitCode.OK

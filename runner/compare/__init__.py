@@ -5,7 +5,8 @@
   `run_variation` estimates how much runs and sessions vary.
 - Result: `comparison` builds a `Comparison` (also the JSON of the command), `run_difference` has the
   statistics, `verdict` the conclusion, `method` a sentence about both,
-  `across_engines` compares unlike engines, `against_baseline` compares a report with its baseline.
+  `across_engines` compares unlike engines, `against_baseline` compares a report with its
+  baseline, `report_context` adds published numbers to that.
 - Output: `comparison_text` and `comparison_markdown`; `assertion_grammar` and `assertions` are `check`.
 """
 

@@ -47,11 +47,9 @@ class RunData:
     @cached_property
     def report(self) -> Report:
         """The report, compared with the baseline of the profile if there is one."""
-        from runner.compare.against_baseline import with_baseline
-        from runner.compare.published.match import with_published
+        from runner.compare.report_context import in_context
 
-        report = with_published(load_report(self.run_dir), self.run_dir)
-        return self.mask.masked(with_baseline(report, self.run_dir))
+        return self.mask.masked(in_context(load_report(self.run_dir), self.run_dir))
 
     @cached_property
     def log(self) -> LogData:

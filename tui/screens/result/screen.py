@@ -176,11 +176,10 @@ class ResultScreen(KeyedScreen):
 
     def _compare(self) -> None:
         """Compare with published numbers and the baseline, in a worker: it reads logs of several runs."""
-        from runner.compare.against_baseline import with_baseline
-        from runner.compare.published.match import with_published
+        from runner.compare.report_context import in_context
 
         assert self.report is not None
-        compared = with_baseline(with_published(self.report, self.run_dir), self.run_dir)
+        compared = in_context(self.report, self.run_dir)
         if self.is_attached and compared is not self.report:
             self.app.call_from_thread(self._show_compared, compared)
 
