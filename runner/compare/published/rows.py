@@ -16,11 +16,11 @@ _FAMILY = re.compile(r"\b(G?[ABHL]\d{2,3}[A-Z]?|RTX \d{4}(?: Ti)?)\b")
 
 
 class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One published number; a field without a value (0 or empty) was not stated."""
+    """One published number; a field at its default was not stated."""
 
     program: str
     """what measured it: `trtllm-bench`, `trtllm-bench, PyTorch backend`, `benchmark.py`, or another's name"""
-    version: str
+    version: str = ""
     date: str
     """month of publication"""
     model: str
@@ -30,11 +30,11 @@ class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
     """of the weights, as in `Workload.precision`"""
     gpu: str
     """product name as the driver gives it"""
-    batch_size: int
+    batch_size: int = 0
     """0: requests in flight"""
-    input_len: int
-    output_len: int
-    requests: int
+    input_len: int = 0
+    output_len: int = 0
+    requests: int = 0
     metric: str
     """the metric with the same definition"""
     value: float
@@ -48,13 +48,10 @@ class PublishedRow(msgspec.Struct, frozen=True, kw_only=True):
 
 @cache
 def published_rows() -> tuple[PublishedRow, ...]:
-    """Return all rows, in the order of the file: newest versions of TensorRT-LLM are not first."""
+    """Return all rows, in the order of the file."""
     with _TABLE.open(encoding="utf-8", newline="") as lines:
-        rows = [{name: value or "0" for name, value in row.items()} for row in csv.DictReader(lines)]
-    found = msgspec.convert(rows, tuple[PublishedRow, ...], strict=False)
-    return tuple(
-        msgspec.structs.replace(row, version="" if row.version == "0" else row.version) for row in found
-    )
+        stated = [{name: value for name, value in row.items() if value} for row in csv.DictReader(lines)]
+    return msgspec.convert(stated, tuple[PublishedRow, ...], strict=False)
 
 
 def gpu_family(name: str) -> str:
