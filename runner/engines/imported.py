@@ -23,6 +23,15 @@ class ImportedRun:
     sources: tuple[SourceFile, ...]
 
 
+def started(index: int, wanted: Configuration) -> ev.ConfigurationStarted:
+    """Return the event with which a configuration of requests in flight begins."""
+    return ev.ConfigurationStarted(
+        t=0, stage=index, index=index, num_runs=0, duration=0.0, warm_up=0,
+        batch_size=0, input_len=wanted.input_len, output_len=wanted.output_len,
+        requests=wanted.requests, concurrency=wanted.concurrency,
+    )  # fmt: skip
+
+
 def safe_name(text: str) -> str:
     """Turn any text into a valid name of a profile or of a file in an archive."""
     return re.sub(r"[^A-Za-z0-9._-]+", "-", text).strip("._-")[:64] or "imported"

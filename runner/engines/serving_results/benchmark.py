@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from runner import events as ev
-from runner.engines.imported import ImportedRun, safe_name
+from runner.engines.imported import ImportedRun, safe_name, started
 from runner.engines.source import SourceFile
 from runner.errors import UserError
 from runner.metrics.metric import Metric, imported_key
@@ -149,12 +149,7 @@ def _events(
     for text in dict.fromkeys(remarks):
         yield ev.Notice(t=0, level="warning", text=text)
     for index, one in enumerate(benchmarks):
-        wanted = one.configuration
-        yield ev.ConfigurationStarted(
-            t=0, stage=index, index=index, num_runs=0, duration=0.0, warm_up=0,
-            batch_size=0, input_len=wanted.input_len, output_len=wanted.output_len,
-            requests=wanted.requests, concurrency=wanted.concurrency,
-        )  # fmt: skip
+        yield started(index, one.configuration)
         yield ev.Serving(t=0, stage=index, phase="reporting", text="imported")
         # 15 digits are exact, and hide the rounding of a converted unit.
         mapped = {imported_key(metric): f"{value:.15g}" for metric, value in one.metrics.items()}

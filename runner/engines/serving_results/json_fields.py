@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from runner.errors import UserError
 from runner.metrics.metric import Metric
+from runner.metrics.serving import MEAN_INPUT, MEAN_OUTPUT
 from runner.plan.plan import UNKNOWN_CONCURRENCY
 
 Data = dict[str, object]
@@ -68,6 +69,23 @@ def mapped_metrics(data: Mapping[str, object], fields: tuple[Mapped, ...], place
         if value is not None and value > 0:
             found[one.metric] = value * one.factor
     return found
+
+
+def reported_metrics(data: Data, fields: tuple[Mapped, ...], place: str, program: str) -> dict[Metric, float]:
+    """Return the metrics of a result in the form that vLLM and SGLang share, with the mean lengths.
+
+    Raises:
+        UserError: it has not what every version writes, or a field is not a number.
+    """
+    for field in ("duration", "output_throughput"):
+        required(data, field, place, program)
+    requests = required(data, "completed", place, program)
+    tokens_in = required(data, "total_input_tokens", place, program)
+    tokens_out = required(data, "total_output_tokens", place, program)
+    metrics = mapped_metrics(data, fields, place)
+    if requests:
+        metrics |= {MEAN_INPUT: tokens_in / requests, MEAN_OUTPUT: tokens_out / requests}
+    return metrics
 
 
 def names_of(fields: tuple[Mapped, ...]) -> frozenset[str]:

@@ -79,14 +79,7 @@ def _is_ours(data: object) -> bool:
 
 
 def _benchmark(data: Data, place: str) -> ForeignBenchmark:
-    for field in ("duration", "output_throughput"):
-        json_fields.required(data, field, place, PROGRAM)
-    requests = json_fields.required(data, "completed", place, PROGRAM)
-    tokens_in = json_fields.required(data, "total_input_tokens", place, PROGRAM)
-    tokens_out = json_fields.required(data, "total_output_tokens", place, PROGRAM)
-    metrics = json_fields.mapped_metrics(data, _FIELDS, place)
-    if requests:
-        metrics |= {serving.MEAN_INPUT: tokens_in / requests, serving.MEAN_OUTPUT: tokens_out / requests}
+    metrics = json_fields.reported_metrics(data, _FIELDS, place, PROGRAM)
     concurrency, remarks = json_fields.traffic(data, place)
     server = json_fields.object_at(data, "server_info")
     one = ForeignBenchmark(

@@ -57,18 +57,12 @@ def read(source: SourceFile) -> ForeignFile | None:
 
 
 def _benchmark(data: Data, place: str) -> ForeignBenchmark:
-    for field in ("duration", "output_throughput"):
-        json_fields.required(data, field, place, PROGRAM)
-    requests = json_fields.required(data, "completed", place, PROGRAM)
-    tokens_in = json_fields.required(data, "total_input_tokens", place, PROGRAM)
-    tokens_out = json_fields.required(data, "total_output_tokens", place, PROGRAM)
-    metrics = json_fields.mapped_metrics(data, _FIELDS, place)
-    if requests:
-        metrics |= {serving.MEAN_INPUT: tokens_in / requests, serving.MEAN_OUTPUT: tokens_out / requests}
+    metrics = json_fields.reported_metrics(data, _FIELDS, place, PROGRAM)
     concurrency, remarks = json_fields.traffic(data, place)
     asked = json_fields.number_at(data, "num_prompts", place)
-    if asked is not None and asked > requests:
-        remarks += (f"only {requests:.0f} of {asked:.0f} requests were completed",)
+    completed = metrics.get(serving.REQUESTS, 0.0)
+    if asked is not None and asked > completed:
+        remarks += (f"only {completed:.0f} of {asked:.0f} requests were completed",)
     one = ForeignBenchmark(
         place=place,
         model=json_fields.text_at(data, "model_id"),

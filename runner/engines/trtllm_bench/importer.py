@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from runner import events as ev
-from runner.engines.imported import ImportedRun, safe_name
+from runner.engines.imported import ImportedRun, safe_name, started
 from runner.engines.interface import Importer
 from runner.engines.source import SourceFile
 from runner.engines.tensorrt_llm.versions import version_of
@@ -340,12 +340,7 @@ def _warning(text: str) -> ev.Notice:
 
 def _events(benchmarks: Sequence[ImportedBenchmark]) -> Iterator[ev.AnyEvent]:
     for index, one in enumerate(benchmarks):
-        wanted = one.configuration
-        yield ev.ConfigurationStarted(
-            t=0, stage=index, index=index, num_runs=0, duration=0.0, warm_up=0,
-            batch_size=0, input_len=wanted.input_len, output_len=wanted.output_len,
-            requests=wanted.requests, concurrency=wanted.concurrency,
-        )  # fmt: skip
+        yield started(index, one.configuration)
         for kind, read in _READERS.items():
             if kind in one.files:
                 yield from read(one.files[kind].source, index)
