@@ -101,6 +101,12 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
 
 
 def _add_start_options(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--stop-on-failure", action="store_true", help="stop the sweep when a run fails")
+    add_start_options(parser, "show the cells; start nothing")
+
+
+def add_start_options(parser: argparse.ArgumentParser, dry_run: str) -> None:
+    """Add the options of all commands that start a sweep; `dry_run` is the help of `--dry-run`."""
     parser.add_argument(
         "--set",
         dest="changes",
@@ -109,8 +115,7 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
         metavar="PATH=VALUE",
         help="change a field in all runs (repeatable)",
     )
-    parser.add_argument("--dry-run", action="store_true", help="show the cells; start nothing")
-    parser.add_argument("--stop-on-failure", action="store_true", help="stop the sweep when a run fails")
+    parser.add_argument("--dry-run", action="store_true", help=dry_run)
     add_force_option(parser)
     add_gpu_rate(parser)
     parser.add_argument(

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 
 from runner.cli import sweeps
-from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
+from runner.cli.options import SubCommands
 from runner.errors import ExitCode, UserError
 from runner.util.formatting import plural
 
@@ -47,19 +47,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     limit.add_argument(
         "--budget", type=_budget, default=0.0, metavar="TIME", help="most time for everything: 4h, 90m, 1h30m"
     )
-    tune.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        help="change a field in all runs (repeatable)",
-    )
-    tune.add_argument("--dry-run", action="store_true", help="show the search space; start nothing")
-    add_force_option(tune)
-    add_gpu_rate(tune)
-    tune.add_argument("--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs")
-    add_output_options(tune)
+    sweeps.add_start_options(tune, "show the search space; start nothing")
     tune.set_defaults(command=_tune)
 
 
