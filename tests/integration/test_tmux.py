@@ -1,4 +1,4 @@
-"""The whole product where most people run it: in tmux, whose session is left, killed and made anew."""
+"""The whole product where most people run it: in tmux, in a session that is left, killed and started again."""
 
 from __future__ import annotations
 

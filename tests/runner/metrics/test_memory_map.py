@@ -130,7 +130,7 @@ def test_parts_that_are_not_logged_are_estimates() -> None:
     assert found.best is not None
     assert (found.best.total, found.estimated) == (10 * GIB, ["weights", "KV cache", "CUDA context"])
     assert found.remark(parts) == ", without execution (not known)"
-    assert not memory_flags(found), "nothing is said of an estimate"
+    assert not memory_flags(found), "an estimate is not flagged"
     certain = MemoryMap(logged=found.best, peak=8 * GIB)
     assert certain.remark(found.best) == " (+25.0 % of the peak)"
     assert "the engine states 10.0 GiB on a GPU, and NVML saw 8.0 GiB" in memory_flags(certain)[0]

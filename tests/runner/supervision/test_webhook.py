@@ -19,7 +19,7 @@ from tests.support.runs import single, start, wait_for, wait_until_ended
 
 
 class Received(BaseHTTPRequestHandler):
-    bodies: list[dict[str, str]] = []  # noqa: RUF012 - the class is made anew by the fixture
+    bodies: list[dict[str, str]] = []  # noqa: RUF012 - the fixture makes a new class
 
     def do_POST(self) -> None:
         self.bodies.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))

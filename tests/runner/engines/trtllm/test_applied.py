@@ -66,7 +66,7 @@ def test_engine_is_compared_with_its_commands(name: str, words: str, said: list[
 
 def test_only_commands_that_made_the_engine_count() -> None:
     given = str(SkipReason(SkipKind.GIVEN, "paths.engine_dir /e"))
-    cached = str(SkipReason(SkipKind.CACHED, "/work/engine"))
+    cached = str(SkipReason(SkipKind.CACHED, "/cache/engine"))
     for skip, count in ((given, 0), (cached, 1)):
         found = engine_differences([stage("build", "--max_batch_size 8", skip)], [], ENGINE)
         assert len(list(found)) == count
