@@ -1,4 +1,4 @@
-"""The whole product where most people run it: in tmux, in a session that is left, killed and started again."""
+"""The whole product in tmux, where most people run it: left, killed and started again."""
 
 from __future__ import annotations
 
