@@ -32,6 +32,7 @@ from runner.events.gpu import (
     TelemetryStatus,
 )
 from runner.events.memory import GpuMemory, MemoryParts
+from runner.events.node import FromNode, NodeClock, NodeJoined, NodeReading, NodeStatus, NodeStatusName
 from runner.events.run import (
     SCHEMA,
     Answer,
@@ -73,6 +74,7 @@ __all__ = [
     "EngineIteration",
     "Event",
     "Failure",
+    "FromNode",
     "Gap",
     "GpuColumn",
     "GpuEnergy",
@@ -94,6 +96,11 @@ __all__ = [
     "IterationPhase",
     "MemoryParts",
     "NoGpu",
+    "NodeClock",
+    "NodeJoined",
+    "NodeReading",
+    "NodeStatus",
+    "NodeStatusName",
     "Notice",
     "Preparation",
     "PreparationStep",
@@ -155,6 +162,10 @@ AnyEvent = (
     | GpuMemory
     | Telemetry
     | TelemetryCost
+    | NodeJoined
+    | NodeClock
+    | NodeStatus
+    | FromNode
     | Notice
     | Failure
     | Stopping

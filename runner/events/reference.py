@@ -19,6 +19,7 @@ MODULES = {
     "serving": "Requests in flight",
     "memory": "GPU memory",
     "gpu": "GPUs and telemetry",
+    "node": "Nodes",
 }
 """The modules that define events, in the order of the page, each with its heading."""
 
@@ -27,6 +28,7 @@ COMMON_FIELDS = {
     "rank": "number of the rank, from 0",
     "pid": "process id",
     "gpu": "UUID of the GPU",
+    "node": "name of the machine, as it names itself",
 }
 """Fields that mean the same in every event, so that their structs need not repeat it."""
 

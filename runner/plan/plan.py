@@ -12,6 +12,7 @@ import msgspec
 
 from runner.events import MemoryParts, Slo
 from runner.plan.container_ref import ContainerMode, ContainerRef
+from runner.plan.node_launch import NodeLaunch
 from runner.plan.redaction import WITHHELD
 from runner.plan.skip import SkipReason
 from runner.plan.workload import Workload
@@ -209,6 +210,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     configurations: list[Configuration] = []
     devices: list[str] = []
     """devices that only one run at a time may use"""
+    nodes: NodeLaunch | None = None
+    """None: the run uses one machine"""
     notes: list[str] = []
     """notes for the user before the start"""
     weights: ModelWeights | None = None
