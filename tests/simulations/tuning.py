@@ -239,6 +239,25 @@ def rugged(seed: int) -> Surface:
     return Surface(Space(axes), start, truth)
 
 
+_H200 = {
+    "bfloat16": ((1994, 32.14), (2596, 49.38), (5192, 49.36), (10109, 50.72), (19232, 53.30), (34607, 59.30)),
+    "float16": ((1983, 32.33), (2589, 49.52), (5189, 49.39), (9826, 52.21), (18897, 54.29), (34397, 59.65)),
+}
+"""Tokens per second, and 95th percentile of latency in ms, of batches 1 to 32: measured (docs/tuning.md)."""
+
+
+def measured(_: int = 0) -> Surface:
+    """Batch and type on an H200: 12 points, so 6 runs; only the largest batch breaks the bound of 57 ms."""
+    batches = (1, 2, 4, 8, 16, 32)
+
+    def truth(at: Values) -> Truth:
+        rate, latency = _H200[at["dtype"]][batches.index(at["batch"])]
+        return Truth(math.log(rate), math.log(57 / latency))
+
+    axes = (_axis("batch", *batches), _axis("dtype", "bfloat16", "float16"))
+    return Surface(Space(axes), {"batch": 1, "dtype": "bfloat16"}, truth)
+
+
 CASES: tuple[tuple[str, Callable[[int], Surface], Noise], ...] = (
     ("serving, 96 points", serving, Noise()),
     ("build, 108 points", build, Noise()),
@@ -247,6 +266,7 @@ CASES: tuple[tuple[str, Callable[[int], Surface], Noise], ...] = (
     ("serving, changes of session not known", serving, Noise(told=False)),
     ("small, changes of session not known", small, Noise(told=False)),
     ("rugged, 72 points", rugged, Noise()),
+    ("measured, 12 points", measured, Noise(run=0.002, session=0.005)),
 )
 SEEDS = 5
 """A tuning takes long: one for so many trials of the other simulations."""

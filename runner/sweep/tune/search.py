@@ -27,6 +27,10 @@ _MOST_UNDECIDED = 5
 """Most runs of a point to find out whether it meets a constraint."""
 _RESERVE, _MOST_RESERVE = 0.2, 8
 """Share of the runs that is kept for repeats of the leaders, and the most."""
+_WORTH_A_REPEAT = 0.05
+"""Smallest expected improvement that is worth more than a repeat: repeats tell apart what differs by less."""
+_START = 1 / 3
+"""Largest share of the runs for starting points: with few runs, most must follow from what was measured."""
 _LEADERS = 3
 """Most points that are repeated in turn."""
 _AUGMENTED = 0.05
@@ -230,11 +234,11 @@ class Search:
         untried = self._untried()
         left = self._trials - known.runs
         reserve = min(_MOST_RESERVE, round(_RESERVE * self._trials))
-        if untried and left > reserve:
-            start = self._start(untried)
+        if untried:
+            start = self._start(untried) if left > reserve else None
             if start is not None:
                 return NextRun(start, "start")
-            explored = self._explore(untried)
+            explored = self._explore(untried, WORTH if left > reserve else _WORTH_A_REPEAT)
             if explored is not None:
                 return NextRun(explored, "explore")
         return self._repeat(untried)
@@ -244,19 +248,22 @@ class Search:
         return [point for point in range(len(self._coordinates)) if point not in tried]
 
     def _start(self, untried: list[int]) -> int | None:
-        """Return a point far from all tried ones, until there are as many as two for each axis."""
+        """Return a point far from all tried ones, until there are as many as two for each axis.
+
+        Few runs have fewer: `_START` of them.
+        """
         import numpy as np
 
         tried = sorted({one.point for one in self.known.observations} | self.known.failed)
-        if len(tried) > 2 * self._coordinates.shape[1]:
+        if len(tried) > min(2 * self._coordinates.shape[1], int(_START * self._trials)):
             return None
         apart = distances(self._coordinates[untried], self._coordinates[tried]).sum(axis=0).min(axis=1)
         rng = random.Random(f"{self._seed} {len(tried)}")
         farthest = np.flatnonzero(apart >= apart.max() - 1e-9)
         return untried[int(rng.choice(list(farthest)))]
 
-    def _explore(self, untried: list[int]) -> int | None:
-        """Return the point with the largest expected improvement; None: none is worth a run."""
+    def _explore(self, untried: list[int], worth: float = WORTH) -> int | None:
+        """Return the point with the largest expected improvement; None: it is not worth a run."""
         import numpy as np
 
         expected = self._wanted
@@ -270,7 +277,7 @@ class Search:
             error = np.hypot(_CAUTION * limit.deviation[untried], limit.blocks)
             gain = gain * _normal_cdf(limit.mean[untried] / error)
         at = int(np.argmax(gain))
-        return untried[at] if float(gain[at]) > WORTH else None
+        return untried[at] if float(gain[at]) > worth else None
 
     def _repeat(self, untried: list[int]) -> NextRun | Finished:
         """Return a leader to repeat; when the best is known, a point that is worth it after all."""
