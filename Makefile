@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: run test test-slow test-all lint fix docs bench simulate torture clean
+.PHONY: run test test-slow test-cluster test-all lint fix docs bench simulate torture clean
 
 # The first look: a small decoder under mpirun, live on the dashboard (or as a table without a terminal).
 run: .venv/run
@@ -14,6 +14,11 @@ test: lint
 # The same with the tests that take long and vary others.
 test-slow: lint
 	TRTBENCH_SLOW_TESTS=1 $(BIN)/python -m pytest -n 3 --dist loadgroup
+
+# Runs on several hosts (namespaces with sshd) and under a real Slurm: installs what that needs from Debian, as root.
+test-cluster: .venv/test
+	$(BIN)/python -m tests.support.cluster.install
+	TRTBENCH_SLOW_TESTS=1 $(BIN)/python -m pytest -m cluster tests/integration/cluster
 
 # Style, types, imports between packages, words to avoid.
 lint: .venv/test

@@ -1,0 +1,20 @@
+"""Tests on several hosts: skipped, with the reason, where this machine cannot make them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.cluster import missing
+
+_HERE = Path(__file__).parent
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    here = [item for item in items if _HERE in item.path.parents]
+    for item in here:
+        item.add_marker(pytest.mark.cluster)
+    if here and (reason := missing()):
+        for item in here:
+            item.add_marker(pytest.mark.skip(reason=reason))
