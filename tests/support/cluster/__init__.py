@@ -4,6 +4,8 @@ Each host has its own network, process ids, host name, mounts, shared memory and
 system paths, and nothing remains: every host ends when the process that made it ends.
 """
 
-from tests.support.cluster.hosts import Cluster, Host, HostProcess, missing
+from tests.support.cluster.hosts import Cluster, Host, HostProcess
+from tests.support.cluster.namespaces import missing
+from tests.support.cluster.slurm import Slurm, slurm_missing
 
-__all__ = ["Cluster", "Host", "HostProcess", "missing"]
+__all__ = ["Cluster", "Host", "HostProcess", "Slurm", "missing", "slurm_missing"]

@@ -2,7 +2,7 @@
 
 Started inside new namespaces as `host_init.py SETTINGS`, a JSON object:
 `name`, `address` (with prefix length; empty: no link), `own` (folders that are empty at the start and not
-shared), `kept` (folders below them that are shared), `over` ([file, file]: mounts the first over the second).
+shared), `kept` (folders below them that are shared), `over` (pairs: the first is mounted over the second).
 
 It prints `ready` when the link can be connected, and `up` when it has received a line and its network works.
 It ends, and with it all processes of the host, when its stdin is closed.

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import shlex
-import shutil
 import signal
 import subprocess
 import sys
@@ -14,52 +12,26 @@ import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from functools import cache
 from pathlib import Path
 from typing import Any
 
 from runner.util import processes
+from tests.support.cluster.namespaces import NAMESPACES, PYTHON, SYSTEM_PATH, Namespaces, environment_outside
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
-from tests.support.runs import wait_for
 
-PROGRAMS = ("unshare", "nsenter", "ip", "mount", "ssh", "ssh-keygen", "sshd")
-SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 OWN_FOLDERS = ("/run", "/dev/shm")
 """what every machine has for itself; /run contains /run/lock with the device locks"""
 SSH_PORT = 22
-_INIT = Path(__file__).with_name("host_init.py")
+SERVICES = (
+    "sshd: /",
+    "/usr/sbin/slurmctld",
+    "slurmctld: slurmscriptd",
+    "/usr/sbin/slurmd",
+    "/usr/sbin/munged",
+)
+"""how the command lines of what the test bed itself runs on a host begin"""
 _STDIO_TCP = Path(__file__).with_name("stdio_tcp.py")
-_PYTHON = [sys.executable, "-I", "-S"]
-_NAMESPACES = ["--mount", "--uts", "--ipc", "--net", "--pid"]
-
-
-def program(name: str) -> str | None:
-    """Return the path of a program; those of a system administrator are often not on PATH."""
-    return shutil.which(name, path=f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}")
-
-
-def _environment_outside() -> dict[str, str]:
-    """Return the variables of programs that make hosts: PATH with those of a system administrator."""
-    return {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:{SYSTEM_PATH}"}
-
-
-@cache
-def missing() -> str:
-    """Return why hosts cannot be made on this machine; empty: they can."""
-    absent = [name for name in PROGRAMS if program(name) is None]
-    if absent:
-        return f"not installed: {', '.join(absent)} (`make test-cluster` installs what it needs)"
-    if os.geteuid() != 0:
-        return "hosts as namespaces need root"
-    answer = subprocess.run(
-        ["unshare", *_NAMESPACES, "--fork", "--mount-proc", "true"],
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return "" if answer.returncode == 0 else f"the kernel forbids namespaces: {answer.stderr.strip()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +57,7 @@ class Host:
 
     def entering(self, argv: Sequence[str], cwd: str | Path = "/", **environment: str) -> list[str]:
         """Return a command that runs `argv` on this host, with its variables and `environment`."""
-        namespaces = [*_NAMESPACES, *(["--time"] if self.clock_ahead_s else [])]
+        namespaces = [*NAMESPACES, *(["--time"] if self.clock_ahead_s else [])]
         variables = [f"{name}={value}" for name, value in {**self.environment, **environment}.items()]
         return [
             *("nsenter", "--target", str(self.pid), *namespaces, f"--wd={cwd}"),
@@ -136,11 +108,14 @@ class Host:
         )
 
     def processes(self) -> list[HostProcess]:
-        """Return all processes of this host except its first one and its sshd, oldest first."""
-        return [process for process in self._all() if not process.argv.startswith("sshd: /")]
+        """Return all processes of this host except its first one and `SERVICES`, oldest first."""
+        return [process for process in self.all_processes() if not process.argv.startswith(SERVICES)]
 
-    def _all(self) -> list[HostProcess]:
-        here = os.stat(f"/proc/{self.pid}/ns/pid").st_ino
+    def all_processes(self) -> list[HostProcess]:
+        try:
+            here = os.stat(f"/proc/{self.pid}/ns/pid").st_ino
+        except FileNotFoundError:
+            return []  # it was powered off
         return [
             found
             for pid in sorted(int(name) for name in os.listdir("/proc") if name.isdigit())
@@ -153,7 +128,7 @@ class Host:
         Returns:
             int: the number of processes.
         """
-        chosen = [process for process in self._all() if word == process.name or word in process.argv]
+        chosen = [process for process in self.all_processes() if word == process.name or word in process.argv]
         for process in chosen:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, how)
@@ -183,7 +158,7 @@ def _process_in(pid: int, namespace: int) -> HostProcess | None:
 
 @dataclass
 class Cluster:
-    """Two to nine hosts `node1`, `node2` … on one switch; a context manager.
+    """Hosts `node1`, `node2` … and those in `further` on one switch; a context manager.
 
     All hosts see the same files, except /run, /dev/shm and the folders in `own`, of which each has its own.
     `ssh node2` works from every host, and from outside with `-F cluster.ssh_config`.
@@ -192,10 +167,14 @@ class Cluster:
     folder: Path
     """for keys and settings; all hosts see it"""
     count: int = 2
+    further: Sequence[str] = ()
+    """names of further hosts"""
     own: Sequence[Path | str] = ()
     """further folders that hosts do not share, such as /tmp or $TRTBENCH_HOME; created if absent"""
     kept: Sequence[Path | str] = ()
     """folders below those in `own` that are shared nevertheless; `folder` and the repository always are"""
+    over: Sequence[tuple[Path, Path]] = ()
+    """pairs of paths: on the hosts, the first is mounted over the second"""
     environment: Mapping[str, str] = field(default_factory=dict)
     """variables of all programs on all hosts, also of those that ssh starts"""
     clock_ahead_s: Mapping[str, int] = field(default_factory=dict)
@@ -226,7 +205,7 @@ class Cluster:
 
     @property
     def names(self) -> list[str]:
-        return [f"node{number}" for number in range(1, self.count + 1)]
+        return [*(f"node{number}" for number in range(1, self.count + 1)), *self.further]
 
     def cut(self, name: str) -> None:
         """Unplug a host from the switch."""
@@ -256,7 +235,7 @@ class Cluster:
         self.folder.mkdir(parents=True, exist_ok=True)
         addresses = {name: f"10.77.0.{number}" for number, name in enumerate(self.names, 1)}
         environment = self._environment()
-        switch = _Namespaces(
+        switch = Namespaces(
             stack, ["--net", "--mount", "--pid"], {"name": "switch", "address": "", "own": []}
         )
         switch.connect()
@@ -265,7 +244,7 @@ class Cluster:
         self._on_switch("ip", "address", "add", "10.77.0.254/24", "dev", "switch")
         self._on_switch("ip", "link", "set", "switch", "up")
         self._write_ssh(addresses, environment)
-        started: list[tuple[str, _Namespaces]] = []
+        started: list[tuple[str, Namespaces]] = []
         for name in addresses:
             started.append((name, self._start_host(stack, name, addresses[name])))
         for name, host in started:
@@ -282,7 +261,7 @@ class Cluster:
         for host_ in self.hosts:
             host_.start_sshd()
 
-    def _start_host(self, stack: ExitStack, name: str, address: str) -> _Namespaces:
+    def _start_host(self, stack: ExitStack, name: str, address: str) -> Namespaces:
         boot_id = self.folder / f"boot_id-{name}"
         boot_id.write_text(f"{uuid.uuid4()}\n")
         for folder in self.own:
@@ -298,9 +277,10 @@ class Cluster:
                 [str(self.folder / "hosts"), "/etc/hosts"],
                 [str(self.folder / "ssh_config"), "/etc/ssh/ssh_config"],
                 [str(boot_id), "/proc/sys/kernel/random/boot_id"],
+                *([str(source), str(target)] for source, target in self.over),
             ],
         }
-        return _Namespaces(stack, [*_NAMESPACES, *clock], settings)
+        return Namespaces(stack, [*NAMESPACES, *clock], settings)
 
     def _environment(self) -> dict[str, str]:
         """Return the variables of all programs; on PATH are our command and those next to the interpreter."""
@@ -333,7 +313,7 @@ class Cluster:
         )
         (self.folder / "ssh_config").write_text(f"Host *\n{common}")
         assert self._switch is not None
-        proxy = shlex.join([*self._entering_switch(), *_PYTHON, str(_STDIO_TCP)])
+        proxy = shlex.join([*self._entering_switch(), *PYTHON, str(_STDIO_TCP)])
         outside = "".join(
             f"Host {name}\n  ProxyCommand {proxy} {address} {SSH_PORT}\n"
             for name, address in addresses.items()
@@ -353,48 +333,4 @@ class Cluster:
 
     def _on_switch(self, *argv: str) -> None:
         command = [*self._entering_switch(), *argv]
-        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=_environment_outside())
-
-
-class _Namespaces:
-    """New namespaces and their first process, which ends when its stdin, a pipe from here, is closed."""
-
-    def __init__(self, stack: ExitStack, kinds: Sequence[str], settings: Mapping[str, Any]) -> None:
-        complete = {"kept": [], "over": [], **settings}
-        self.process = subprocess.Popen(
-            ["unshare", *kinds, "--fork", "--kill-child=KILL", "--mount-proc", *_PYTHON, str(_INIT),
-             json.dumps(complete)],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-            env=_environment_outside(),
-        )  # fmt: skip
-        stack.callback(self.end)
-
-    @property
-    def pid(self) -> int:
-        """The first process inside."""
-        return processes.children(self.process.pid)[0][0]
-
-    def ready(self) -> None:
-        self._expect("ready")
-
-    def connect(self) -> None:
-        """Tell it that its link is connected, and wait until its network works."""
-        assert self.process.stdin is not None
-        self.process.stdin.write("\n")
-        self.process.stdin.flush()
-        self._expect("up")
-
-    def _expect(self, word: str) -> None:
-        assert self.process.stdout is not None
-        while (line := self.process.stdout.readline()).strip() != word:
-            assert line, f"a host ended before it was {word}; its messages are on stderr"
-
-    def end(self) -> None:
-        """End everything inside, and wait until it has ended."""
-        assert self.process.stdin is not None
-        assert self.process.stdout is not None
-        self.process.stdin.close()
-        self.process.stdout.close()
-        wait_for(lambda: self.process.poll() is not None, "the end of a host")
+        subprocess.run(command, check=True, stdin=subprocess.DEVNULL, env=environment_outside())

@@ -10,7 +10,8 @@ import shutil
 import subprocess
 import sys
 
-from tests.support.cluster.hosts import program
+from tests.support.cluster.namespaces import program
+from tests.support.cluster.slurm import PMIX
 
 PACKAGES = {
     "ssh": "openssh-client",
@@ -24,6 +25,8 @@ PACKAGES = {
 
 def main() -> None:
     packages = sorted({package for name, package in PACKAGES.items() if program(name) is None})
+    if not PMIX.is_dir():
+        packages.append("libpmix2")
     if not packages:
         return
     if shutil.which("apt-get") is None or os.geteuid() != 0:
