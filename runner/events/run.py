@@ -52,6 +52,8 @@ class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
     """the holder does not hold the device yet: it waits, too, and came earlier"""
     user: str = ""
     """user of the holder; empty: unknown, as in older logs"""
+    node: str = ""
+    """the machine of the device; empty: the one of the supervisor"""
 
 
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):

@@ -87,7 +87,7 @@ def _why_not(
         if gpu.identity.mig:
             return MIG_SHARE
         if peak is None:
-            return f"GPU {gpu.identity.index}: memory bus width or clock is not known"
+            return f"{gpu.name}: memory bus width or clock is not known"
     return ""
 
 

@@ -87,7 +87,7 @@ def _of_gpus(metric: Metric, context: MetricContext) -> Computed | None:
         return Computed(None, 0, gpus.unknown_gpu)
     found = None if gpus.too_short and metric.needs_samples else metric.compute(context)
     if found is None and gpus.too_short:
-        return Computed(None, gpus.window.phase.ticks, gpus.too_short)
+        return Computed(None, gpus.window.ticks, gpus.too_short)
     return found
 
 

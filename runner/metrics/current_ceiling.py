@@ -31,7 +31,7 @@ def find_current_ceiling(state: RunState, plan: Plan) -> CurrentCeiling:
     inputs = ceiling_inputs(state, plan.decode_reads, plan.devices)
     context = MetricContext(state.configurations[number], state.world, gpus, inputs)
     window = gpus.window if gpus is not None else None
-    known = window is not None and window.phase.ticks >= LEAST_SAMPLES
+    known = window is not None and window.ticks >= LEAST_SAMPLES
     return CurrentCeiling(
         find_ceiling(context),
         waits_for_host(window) if window is not None and known else None,

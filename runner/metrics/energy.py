@@ -28,7 +28,7 @@ def _mean_power(window: GpuWindow) -> Computed:
     if not isinstance(joules, str):
         energy, error = joules
         note = f"within {100 * error / energy:.1f} %, by the energy counter"
-        return Computed(energy / window.phase.seconds, 1, note)
+        return Computed(energy / window.seconds, 1, note)
     sampled = _sampled_power(window)
     if isinstance(sampled, str):
         return Computed(None, 0, sampled)
@@ -102,7 +102,12 @@ def _requests(window: GpuWindow) -> float | str:
 
 
 def _sampled_power(window: GpuWindow) -> tuple[float, int, bool] | str:
-    """Return watts of all GPUs from samples, how many, and whether each is the mean of a second."""
+    """Return watts of all GPUs from samples, how many, and whether each is the mean of a second.
+
+    A string: why there is no sum over all GPUs.
+    """
+    if window.unread:
+        return window.unread
     cells = window.cells("power_average")
     averaged = not isinstance(cells, str)
     if isinstance(cells, str):
@@ -118,28 +123,23 @@ def _power_source(window: GpuWindow) -> str:
 
 def _joules(window: GpuWindow) -> tuple[float, float] | str:
     """Return the energy of the measured phase and its error, or why there is none."""
-    phase = window.phase
-    hosts = [rank.hello.host for rank in window.state.ranks.values() if rank.hello is not None]
-    others = sum(1 for host in hosts if _is_other_host(window, host))
-    if others:
-        return f"{others} ranks are on other hosts, whose GPUs are not read"
-    if phase.seconds < LEAST_S:
-        return f"too short: {phase.seconds:.2f} s, and the counter moves every 0.1 s"
+    if window.unread:
+        return window.unread
+    if window.seconds < LEAST_S:
+        return f"too short: {window.seconds:.2f} s, and the counter moves every 0.1 s"
     energy = error = 0.0
     for gpu in window.gpus:
-        uuid = gpu.identity.uuid
+        uuid, phase = gpu.identity.uuid, window.phase_of(gpu)
         begin, end = phase.begins.get(uuid), phase.ends.get(uuid)
         if gpu.identity.mig:
             return "the counter is the whole GPU's, not the MIG device's"
         if begin is None or end is None:
-            return (
-                f"energy counter of GPU {gpu.identity.index}: {gpu.why_not('energy', 'not read around it')}"
-            )
+            return f"energy counter of {gpu.name}: {gpu.why_not('energy', 'not read around it')}"
         if any(before <= phase.end and phase.begin <= after for before, after in gpu.resets):
-            return f"the energy counter of GPU {gpu.identity.index} was reset during the measurement"
+            return f"the energy counter of {gpu.name} was reset during the measurement"
         joules = (end.mj - begin.mj) / 1000
         if joules <= 0:
-            return f"the energy counter of GPU {gpu.identity.index} did not move while it was measured"
+            return f"the energy counter of {gpu.name} did not move while it was measured"
         energy += joules
         error += (
             (begin.off_s + end.off_s) * joules / max(COUNTER_S, phase.seconds - begin.beyond_s - end.beyond_s)
@@ -147,13 +147,9 @@ def _joules(window: GpuWindow) -> tuple[float, float] | str:
     if energy < LEAST_SHARE * error:
         for gpu in window.gpus:
             if why := gpu.why_not("energy", ""):
-                return f"energy counter of GPU {gpu.identity.index}: {why}"
+                return f"energy counter of {gpu.name}: {why}"
         return f"too short: {energy:.0f} J with an error of {error:.0f} J"
     return energy, error
-
-
-def _is_other_host(window: GpuWindow, host: str) -> bool:
-    return window.state.started is not None and host not in ("", window.state.started.host)
 
 
 def disagreement(window: GpuWindow) -> Iterator[str]:
@@ -167,7 +163,7 @@ def disagreement(window: GpuWindow) -> Iterator[str]:
         return
     energy, error = joules
     watts, n, averaged = sampled
-    seconds, counted = window.phase.seconds, energy / window.phase.seconds
+    seconds, counted = window.seconds, energy / window.seconds
     off = watts / counted - 1
     allowed = DISAGREEMENT + error / energy + (AVERAGED_S / 2 / seconds if averaged else 0.0)
     if abs(off) > allowed:

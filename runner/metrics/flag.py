@@ -11,6 +11,11 @@ from runner.util.formatting import ranges
 if TYPE_CHECKING:
     from typing_extensions import Self
 
+    from runner.state.gpu import GpuState
+
+MOST_NODES = 3
+"""nodes whose GPUs a flag names"""
+
 
 class Effect(IntEnum):
     """What a flag means for the numbers, the least first."""
@@ -60,6 +65,13 @@ class GpuFinding(NamedTuple):
     """without the name of the GPU"""
     effect: Effect
     share: float = 0.0
+    node: str = ""
+    """name of the machine; empty: the run uses one"""
+
+    @classmethod
+    def of(cls, gpu: GpuState, kind: str, text: str, effect: Effect, share: float = 0.0) -> Self:
+        """Return a finding about a GPU of any node."""
+        return cls(gpu.identity.index, kind, text, effect, share, gpu.node)
 
 
 def group_gpus(findings: Iterable[GpuFinding]) -> list[Flag]:
@@ -72,8 +84,25 @@ def group_gpus(findings: Iterable[GpuFinding]) -> list[Flag]:
 
 def _grouped(found: list[GpuFinding]) -> Flag:
     worst = max(found, key=lambda finding: (finding.effect, finding.share))
-    gpus = list(dict.fromkeys(sorted(finding.gpu for finding in found)))
-    name = f"GPU {gpus[0]}" if len(gpus) == 1 else f"GPUs {ranges(gpus)}"
     several = len({finding.text for finding in found}) > 1
-    which = f" (GPU {worst.gpu}, the worst)" if several else ""
-    return Flag(f"{name}: {worst.text}{which}", worst.effect, worst.share)
+    where = f" of {worst.node}" if worst.node else ""
+    which = f" (GPU {worst.gpu}{where}, the worst)" if several else ""
+    names = name_gpus((finding.node, finding.gpu) for finding in found)
+    return Flag(f"{names}: {worst.text}{which}", worst.effect, worst.share)
+
+
+def name_gpus(gpus: Iterable[tuple[str, int]]) -> str:
+    """Return `GPUs 0-7`; with nodes `GPU 3 of node1, GPUs 0-7 of node2`, and of many nodes their number.
+
+    Args:
+        gpus: name of the node (empty: the run uses one) and index of each.
+    """
+    nodes: dict[str, set[int]] = {}
+    for node, gpu in gpus:
+        nodes.setdefault(node, set()).add(gpu)
+    if len(nodes) > MOST_NODES:
+        return f"{sum(map(len, nodes.values()))} GPUs of {len(nodes)} nodes"
+    return ", ".join(
+        f"GPU{'s' if len(found) > 1 else ''} {ranges(sorted(found))}{f' of {node}' if node else ''}"
+        for node, found in nodes.items()
+    )

@@ -43,18 +43,18 @@ def _mean_of(reading: str) -> Callable[[MetricContext], Computed | None]:
 
 
 def _throttled(window: GpuWindow) -> Computed:
-    shares = {gpu.identity.index: throttled_shares(window.phase, gpu) for gpu in window.gpus}
-    unread = [index for index, found in shares.items() if found is None]
+    shares = {gpu.name: throttled_shares(window.phase_of(gpu), gpu) for gpu in window.gpus}
+    unread = [gpu for gpu, found in shares.items() if found is None]
     if unread:
-        return Computed(None, 0, f"GPU {unread[0]}: clocks event reasons were not read")
+        return Computed(None, 0, f"{unread[0]}: clocks event reasons were not read")
     parts = [
-        f"GPU {index}: {name} {100 * share:.1f} %"
-        for index, found in shares.items()
+        f"{gpu}: {name} {100 * share:.1f} %"
+        for gpu, found in shares.items()
         for name, share in (found or {}).items()
         if share >= 0.0005
     ]
     most = max((share for found in shares.values() for share in (found or {}).values()), default=0.0)
-    return Computed(100 * most, window.phase.ticks, ", ".join(parts))
+    return Computed(100 * most, window.ticks, ", ".join(parts))
 
 
 def throttled_shares(phase: GpuPhase, gpu: GpuState) -> dict[str, float] | None:

@@ -11,7 +11,7 @@ from runner.metrics.flag import Effect, Flag, GpuFinding, by_effect, group_gpus
 from runner.metrics.gpu import throttled_shares
 from runner.metrics.memory import GIB
 from runner.metrics.rank_gpus import LEAST_SAMPLES, gpu_window, used_gpus
-from runner.state.gpu import GpuState
+from runner.state.gpu import GpuState, TelemetryState
 from runner.state.gpu_window import GpuWindow
 from runner.state.run import RunState
 from runner.util.formatting import plural
@@ -26,25 +26,29 @@ LEAST_READ = 0.8
 def gpu_flags(state: RunState, number: int) -> list[str]:
     """Return reasons to doubt the numbers of one configuration, from its GPU readings; one for equal GPUs."""
     window = gpu_window(state, number)
-    if window is None or window.phase.ticks < LEAST_SAMPLES:
+    if window is None or window.ticks < LEAST_SAMPLES:
         return []
-    phase = window.phase
     waiting = waits_for_host(window)
     found: list[str] = [waiting] if waiting is not None else []
     found += [*group_gpus([*_slowed(window), *_gaps(window)])]
     found += [Flag(text, Effect.UNCERTAIN) for text in disagreement(window)]
-    expected = phase.seconds * 1000 / max(1, state.telemetry.period_ms)
-    if phase.ticks < LEAST_READ * expected - 2:
-        text = f"GPUs were read only {phase.ticks} of about {expected:.0f} times while it was measured"
-        found.append(Flag(text, Effect.UNREAD))
+    for gpu in {gpu.node: gpu for gpu in window.gpus}.values():
+        ticks = window.phase_of(gpu).ticks
+        expected = window.seconds * 1000 / max(1, state.telemetry_of(gpu).period_ms)
+        if ticks < LEAST_READ * expected - 2:
+            of = f" of {gpu.node}" if gpu.node else ""
+            text = f"GPUs{of} were read only {ticks} of about {expected:.0f} times while it was measured"
+            found.append(Flag(text, Effect.UNREAD))
+    if window.unread and state.nodes:
+        found.append(Flag(f"the numbers of the GPUs are {window.unread}", Effect.UNREAD))
     return by_effect(found)
 
 
 def _gaps(window: GpuWindow) -> Iterator[GpuFinding]:
     """Flag GPUs with a reading that is missing in many samples: the mean is that of the remaining samples."""
-    table, ticks = window.phase.table, window.phase.ticks
     for gpu in window.gpus:
-        cells = {name: cell for name in _STEADY if name in table and (cell := table[name].cell(gpu.column))}
+        ticks = window.phase_of(gpu).ticks
+        cells = {name: cell for name in _STEADY if (cell := window.cell(gpu, name))}
         name = min(cells, key=lambda name: cells[name].n, default="")
         if name and cells[name].n < LEAST_READ * ticks - 2:
             why = gpu.why_not(name, "")
@@ -53,7 +57,7 @@ def _gaps(window: GpuWindow) -> Iterator[GpuFinding]:
                 f" measured{': ' if why else ''}{why}"
             )
             missing = 1 - cells[name].n / ticks
-            yield GpuFinding(gpu.identity.index, f"gaps {name}", text, Effect.UNREAD, missing)
+            yield GpuFinding.of(gpu, f"gaps {name}", text, Effect.UNREAD, missing)
 
 
 _STEADY = ("memory", "busy", "power", "sm_clock")
@@ -62,16 +66,16 @@ _STEADY = ("memory", "busy", "power", "sm_clock")
 
 def _slowed(window: GpuWindow) -> Iterator[GpuFinding]:
     for gpu in window.gpus:
-        for name, share in (throttled_shares(window.phase, gpu) or {}).items():
+        for name, share in (throttled_shares(window.phase_of(gpu), gpu) or {}).items():
             if name not in HARMLESS and share > 0:
                 text = f"slowed down {100 * share:.1f} % of the time: {name}"
-                yield GpuFinding(gpu.identity.index, f"slowed {name}", text, Effect.DISTORTED, share)
+                yield GpuFinding.of(gpu, f"slowed {name}", text, Effect.DISTORTED, share)
     clocks = window.cells("sm_clock")
     for gpu, clock in zip(window.gpus, clocks if not isinstance(clocks, str) else [], strict=False):
         if clock.low < CLOCK_DROP * clock.mean:
             text = f"the SM clock dropped to {clock.low:.0f} MHz, {clock.mean:.0f} MHz is its mean"
             drop = 1 - clock.low / clock.mean
-            yield GpuFinding(gpu.identity.index, "clock", text, Effect.DISTORTED, drop)
+            yield GpuFinding.of(gpu, "clock", text, Effect.DISTORTED, drop)
 
 
 def run_gpu_flags(state: RunState) -> list[str]:
@@ -80,54 +84,66 @@ def run_gpu_flags(state: RunState) -> list[str]:
     for gpu in used_gpus(state):
         findings += [*_foreign_use(gpu), *_health(gpu)]
     found: list[str] = list(group_gpus([*findings, *_problems(state)]))
-    nameless = [problem for problem in state.telemetry.problems if problem.gpu not in state.gpus]
-    found += dict.fromkeys(
-        Flag(problem.text if problem.text.startswith("GPU ") else f"{problem.gpu or 'a GPU'}: {problem.text}",
-             Effect.DISTORTED)
-        for problem in nameless
-    )  # fmt: skip
-    states = ("stale", "ended", "given up")
-    stale = [event.text for event in state.telemetry.status_events if event.state in states]
-    found += [Flag(text, Effect.UNREAD) for text in dict.fromkeys(stale)]
+    for telemetry in state.telemetries:
+        found += dict.fromkeys(_without_gpu(telemetry))
+        stale = [event.text for event in telemetry.status_events if event.state in _NOT_READ]
+        found += [Flag(f"{_place(telemetry)}{text}", Effect.UNREAD) for text in dict.fromkeys(stale)]
     return by_effect(found)
 
 
+_NOT_READ = ("stale", "ended", "given up")
+
+
+def _place(telemetry: TelemetryState) -> str:
+    """Return `node2: `; empty in a run of one machine."""
+    return f"{telemetry.node}: " if telemetry.node else ""
+
+
+def _without_gpu(telemetry: TelemetryState) -> Iterator[Flag]:
+    """Yield problems of GPUs that are not listed."""
+    for problem in telemetry.problems:
+        if problem.gpu not in telemetry.gpus:
+            named = problem.text.startswith("GPU ")
+            text = problem.text if named else f"{problem.gpu or 'a GPU'}: {problem.text}"
+            yield Flag(f"{_place(telemetry)}{text}", Effect.DISTORTED)
+
+
 def _problems(state: RunState) -> Iterator[GpuFinding]:
-    for problem in state.telemetry.problems:
-        gpu = state.gpus.get(problem.gpu)
-        if gpu is not None:
-            index = gpu.identity.index
-            text = problem.text.removeprefix(f"GPU {index}: ").removeprefix(f"GPU {index} is ")
-            yield GpuFinding(index, text, text, Effect.DISTORTED)
+    for telemetry in state.telemetries:
+        for problem in telemetry.problems:
+            gpu = telemetry.gpus.get(problem.gpu)
+            if gpu is not None:
+                index = gpu.identity.index
+                text = problem.text.removeprefix(f"GPU {index}: ").removeprefix(f"GPU {index} is ")
+                yield GpuFinding.of(gpu, text, text, Effect.DISTORTED)
 
 
 def _foreign_use(gpu: GpuState) -> Iterator[GpuFinding]:
-    index = gpu.identity.index
     for pids, when in ((gpu.before, "before"), (gpu.after, "after")):
         if pids:
             listed = ", ".join(map(str, pids[:4])) + (", ..." if len(pids) > 4 else "")
             count = plural(len(pids), "foreign process", "foreign processes")
             text = f"{count} computed on it {when} the run: {listed}"
-            yield GpuFinding(index, f"foreign {when}", text, Effect.DISTORTED, len(pids) / 100)
+            yield GpuFinding.of(gpu, f"foreign {when}", text, Effect.DISTORTED, len(pids) / 100)
     reserved = 0 if not gpu.sources.get("memory") else 1 << 30  # such a driver counts it as used
     if gpu.baseline is not None and gpu.baseline > SMALL_BASELINE + reserved:
         text = f"{gpu.baseline / GIB:.1f} GiB were in use before the run"
         share = gpu.baseline / gpu.identity.memory_total if gpu.identity.memory_total else 0.0
-        yield GpuFinding(index, "memory before", text, Effect.UNCERTAIN, share)
+        yield GpuFinding.of(gpu, "memory before", text, Effect.UNCERTAIN, share)
 
 
 def _health(gpu: GpuState) -> Iterator[GpuFinding]:
-    index, first, last = gpu.identity.index, gpu.first_health, gpu.health
+    first, last = gpu.first_health, gpu.health
     if first is None or last is None:
         return
     before, now = first.ecc_uncorrected, last.ecc_uncorrected
     if before is not None and now is not None and now > before:
         text = f"{now - before} uncorrectable memory errors during the run"
-        yield GpuFinding(index, "ecc", text, Effect.WRONG)
+        yield GpuFinding.of(gpu, "ecc", text, Effect.WRONG)
     if last.remap_pending or last.remap_failed:
         text = "rows of its memory wait to be remapped; reset it before you trust it"
-        yield GpuFinding(index, "remap", text, Effect.UNCERTAIN)
+        yield GpuFinding.of(gpu, "remap", text, Effect.UNCERTAIN)
     width, most = last.pcie_width, gpu.identity.max_pcie_width
     if width is not None and most is not None and width < most:
         text = f"its PCIe link has {width} of {most} lanes"
-        yield GpuFinding(index, "pcie", text, Effect.DISTORTED, 1 - width / most)
+        yield GpuFinding.of(gpu, "pcie", text, Effect.DISTORTED, 1 - width / most)

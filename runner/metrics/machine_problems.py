@@ -11,6 +11,7 @@ from typing import Literal
 import msgspec
 
 from runner.events import ComputeProcess, Host
+from runner.metrics.flag import name_gpus
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.outliers import STOLEN, WAITING
 from runner.state.run import RunState
@@ -102,12 +103,11 @@ def _shared_gpus(state: RunState) -> Iterator[MachineProblem]:
         return
     pids = sorted({pid for gpu in shared for pid in gpu.before or ()})
     known = {process.pid: process for gpu in shared for process in gpu.processes or () if process.user}
-    names = ", ".join(str(gpu.identity.index) for gpu in shared)
+    names = name_gpus((gpu.node, gpu.identity.index) for gpu in shared)
     listed = ", ".join(_described(pid, known.get(pid)) for pid in pids[:4]) + (
         ", ..." if len(pids) > 4 else ""
     )
-    gpus = f"GPU {names} is" if len(shared) == 1 else f"GPUs {names} are"
-    text = f"{gpus} shared: other processes compute there ({listed})"
+    text = f"{names} {'is' if len(shared) == 1 else 'are'} shared: other processes compute there ({listed})"
     yield MachineProblem("shared gpu", text, 0.5)
 
 

@@ -29,7 +29,7 @@ def _printed_peak(context: MetricContext) -> Computed | None:
 
 
 def _sampled_peak(window: GpuWindow) -> Computed:
-    mig = {uuid: gpu for gpu in window.gpus if (uuid := window.state.telemetry.mig_device(gpu))}
+    mig = {uuid: gpu for gpu in window.gpus if (uuid := window.mig_device(gpu))}
     if mig:
         return _sampled_peak_of_mig(window, mig)
     cells = window.cells("memory")
@@ -39,7 +39,7 @@ def _sampled_peak(window: GpuWindow) -> Computed:
     for gpu, cell in zip(window.gpus, cells, strict=True):
         before = "not read" if gpu.baseline is None else f"{gpu.baseline / GIB:.1f}"
         reserved = "" if gpu.reserved is None else f", {gpu.reserved / GIB:.1f} reserved apart"
-        parts.append(f"GPU {gpu.identity.index}: {cell.high / GIB:.1f} (before the run {before}{reserved})")
+        parts.append(f"{gpu.name}: {cell.high / GIB:.1f} (before the run {before}{reserved})")
     source = next((text for gpu in window.gpus if (text := gpu.sources.get("memory"))), "")
     parts += [source] if source else []
     return Computed(max(cell.high for cell in cells) / GIB, min(cell.n for cell in cells), "; ".join(parts))
@@ -47,15 +47,17 @@ def _sampled_peak(window: GpuWindow) -> Computed:
 
 def _sampled_peak_of_mig(window: GpuWindow, devices: dict[str, GpuState]) -> Computed:
     """Return the peak of MIG devices: memory is the only reading that a MIG device has of its own."""
-    most = {uuid: window.phase.slices[uuid] for uuid in devices if uuid in window.phase.slices}
+    most = {
+        uuid: slices[uuid] for uuid, gpu in devices.items() if uuid in (slices := window.phase_of(gpu).slices)
+    }
     if len(most) < len(devices):
         return Computed(None, 0, f"MIG device: {next(iter(devices.values())).why_not('slices')}")
     parts = [
-        f"{uuid} of GPU {gpu.identity.index}: {most[uuid] / GIB:.1f}"
+        f"{uuid} of {gpu.name}: {most[uuid] / GIB:.1f}"
         + (f" of {gpu.identity.slices[uuid] / GIB:.1f}" if uuid in gpu.identity.slices else "")
         for uuid, gpu in devices.items()
     ]
-    return Computed(max(most.values()) / GIB, window.phase.ticks, "; ".join([window.rate, *parts]))
+    return Computed(max(most.values()) / GIB, window.ticks, "; ".join([window.rate, *parts]))
 
 
 def _predicted(context: MetricContext) -> Computed | None:

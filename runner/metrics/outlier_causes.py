@@ -40,7 +40,8 @@ class Outlier:
 def find_outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
     """Return the outliers of one configuration, in order of time: of very many, the slowest.
 
-    `state.outliers.count_outliers` counts all of them.
+    `state.outliers.count_outliers` counts all of them. Of several nodes, only the readings of the first one
+    are kept around an iteration: the evidence names it.
     """
     if number >= len(state.configurations):
         return ()
@@ -48,7 +49,8 @@ def find_outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
     found = configuration.slowest.above(outlier_fence(configuration.latency))
     if not found:
         return ()
-    on = used_gpus(state)
+    first = state.telemetry.node
+    on = [gpu for gpu in used_gpus(state) if gpu.node == first]
     phases = state.telemetry.phases
     columns, shared = [gpu.column for gpu in on], any(gpu.before or gpu.after for gpu in on)
     phase, slowest = phases[number] if number < len(phases) else None, configuration.slowest
@@ -58,9 +60,10 @@ def find_outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
         busy=_means(phase, "busy", columns),
         latency_ms=configuration.latency.percentile(50),
     )
+    causes = [find_cause(slow, slowest, columns=columns, usual=usual, shared=shared) for slow in found]
+    where = f" (readings of {first})" if first else ""
     return tuple(
-        Outlier(slow, *find_cause(slow, slowest, columns=columns, usual=usual, shared=shared))
-        for slow in found
+        Outlier(slow, cause, evidence + where) for slow, (cause, evidence) in zip(found, causes, strict=True)
     )
 
 

@@ -44,8 +44,8 @@ class Stall(msgspec.Struct, frozen=True):
     silent_s: int
     median_ms: float
     ranks: tuple[RankActivity, ...]
-    gpus: tuple[tuple[int, float | str], ...]
-    """index, and percent busy or why it is unknown"""
+    gpus: tuple[tuple[str, float | str], ...]
+    """name, and percent busy or why it is unknown"""
     output_silent_s: int | None
     """seconds since the last output of the stage; None: it still writes, or there is no heartbeat yet"""
     suggestion: str
@@ -75,7 +75,7 @@ def find_stall(state: RunState, now: int) -> Stall | None:
         return None
     beat = state.heartbeat
     ranks = rank_activity(state, now)
-    gpus = tuple((gpu.identity.index, _busy(state, gpu, now)) for gpu in used_gpus(state))
+    gpus = tuple((gpu.name, _busy(state, gpu, now)) for gpu in used_gpus(state))
     return Stall(
         silent_s=int(silent),
         median_ms=usual,
@@ -88,10 +88,13 @@ def find_stall(state: RunState, now: int) -> Stall | None:
 
 def _busy(state: RunState, gpu: GpuState, now: int) -> float | str:
     """Return percent busy over the last seconds, as the load of the processes is; or why it is unknown."""
-    latest = state.telemetry.latest(gpu, "busy")
+    telemetry, node = state.telemetry_of(gpu), state.nodes.get(gpu.node)
+    latest = telemetry.latest(gpu, "busy")
+    if node is not None and node.unreachable:
+        return f"unknown: {node.name} is {node.condition}"
     if isinstance(latest, str):
         return latest
-    columns = [tick.busy for tick in state.telemetry.since(now - RECENT_S * 10**9)]
+    columns = [tick.busy for tick in telemetry.since(now - RECENT_S * 10**9)]
     values = [column[gpu.column] for column in columns if gpu.column < len(column)]
     known = [value for value in values if value is not None]
     return sum(known) / len(known) if known else latest
@@ -141,7 +144,7 @@ def _behind(rank: RankState, most: tuple[int, int, int]) -> int:
     return most[2] + 1  # it has not begun the phase of the first rank
 
 
-def _suggestion(ranks: tuple[RankActivity, ...], gpus: tuple[tuple[int, float | str], ...]) -> str:
+def _suggestion(ranks: tuple[RankActivity, ...], gpus: tuple[tuple[str, float | str], ...]) -> str:
     """Return what to check, as a sentence, from the most significant fact."""
     for letter, text in (
         ("-", "{who} gone while the others wait: stop the run; the log may say why"),

@@ -72,6 +72,25 @@ class ConfigurationState:
     serving: ServingState | None = None
     """data of requests batched in flight; None: the benchmark runs iterations of a whole batch"""
 
+    def take(self, event: ev.Iteration) -> None:
+        """Add an iteration of rank 0 that is not profiled."""
+        self.last_t = event.t
+        if event.phase != "timed":
+            self.warmup.append(event.latency_ms)
+            return
+        if self.timing_began is None:
+            self.timing_began = event.t - round(event.latency_ms * 1e6)
+        if event.latency_ms > self.slowest.least:
+            self.slowest.offer(self.latency.n, event.t, event.latency_ms)
+        self.latency.add(event.latency_ms)
+        self.series.add(event.t, event.latency_ms)
+        self.batches.add(event.latency_ms)
+        if event.generation_ms is not None:
+            self.generation.add(event.generation_ms)
+            self.generation_batches.add(event.generation_ms)
+        if event.steps is not None:
+            self.steps.add(event.steps)
+
     def elapsed_s(self, now: int) -> float:
         """Return seconds since timing began; until the last iteration if the configuration is done."""
         if self.timing_began is None:

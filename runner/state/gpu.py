@@ -10,6 +10,7 @@ from typing import Protocol
 from runner import events as ev
 from runner.events.missing_readings import LOST, STALE
 from runner.events.throttle_reasons import throttle_names
+from runner.state import cuda_devices
 from runner.state.gpu_phase import GpuPhase
 from runner.state.gpu_series import (
     GROUP_S,
@@ -45,6 +46,8 @@ class GpuState:
     identity: ev.GpuIdentity
     column: int
     """its index in the columns of samples"""
+    node: str = ""
+    """name of its machine; empty: the run uses one"""
     reasons: dict[str, str] = field(default_factory=dict)
     """why readings are missing now, by reading; key `all`: the whole GPU"""
     sources: dict[str, str] = field(default_factory=dict)
@@ -62,6 +65,11 @@ class GpuState:
     """times of the two readings between which the energy counter was reset"""
     peak_memory: float | None = None
     """most bytes in use in any sample of a full group; `TelemetryState.peak_memory` includes the newest"""
+
+    @property
+    def name(self) -> str:
+        """`GPU 3`, or `GPU 3 of node2` where a run uses several nodes."""
+        return f"GPU {self.identity.index}" + (f" of {self.node}" if self.node else "")
 
     @property
     def lost(self) -> bool:
@@ -82,6 +90,8 @@ class TelemetryState:
 
     gpus: dict[str, GpuState] = field(default_factory=dict)
     """by UUID, in NVML's order"""
+    node: str = ""
+    """name of the machine; empty: the run uses one"""
     inventory: ev.GpuInventory | None = None
     mapping: ev.GpuMapping | None = None
     status: ev.Telemetry | None = None
@@ -100,6 +110,8 @@ class TelemetryState:
     _open: SampleGroup | None = None
     _due: int = 0
     _first_stage: bool = False
+    _devices: list[GpuState | None] | None = None
+    """`devices`, until the GPUs or their order change"""
 
     @property
     def stale(self) -> bool:
@@ -136,6 +148,16 @@ class TelemetryState:
             if value is not None:
                 return value
         return "not read yet"
+
+    @property
+    def devices(self) -> list[GpuState | None]:
+        """The GPU behind each `cuda:N` of the ranks; None in a place: that GPU was not read."""
+        if self._devices is None:
+            identities = [gpu.identity for gpu in self.gpus.values()]
+            visible = self.mapping.gpus if self.mapping is not None else []
+            found = [cuda_devices.gpu_of(uuid, identities) for uuid in visible]
+            self._devices = [None if gpu is None else self.gpus[gpu.uuid] for gpu in found]
+        return self._devices
 
     def mig_device(self, gpu: GpuState) -> str:
         """Return the UUID of the MIG device of a GPU that the ranks use; empty: they use the whole GPU."""
@@ -195,8 +217,15 @@ class TelemetryState:
             if last is not None and gpu.column < len(last.memory):
                 gpu.baseline = last.memory[gpu.column]
 
+    def name_node(self, node: str) -> None:
+        """Set the name of the machine."""
+        self.node = node
+        for gpu in self.gpus.values():
+            gpu.node = node
+
     def take_inventory(self, event: ev.GpuInventory) -> None:
         self._close_group()
+        self._devices = None
         self.inventory = event
         self.status = None
         known = self.gpus
@@ -206,7 +235,7 @@ class TelemetryState:
             self._groups.clear()
             self._history = {name: ReadingHistory(len(event.gpus)) for name in KEPT}
         for column, identity in enumerate(event.gpus):
-            gpu = known.get(identity.uuid) or GpuState(identity, column)
+            gpu = known.get(identity.uuid) or GpuState(identity, column, self.node)
             gpu.identity, gpu.column, gpu.reasons = identity, column, {}
             self.gpus[identity.uuid] = gpu
 
@@ -265,7 +294,7 @@ class TelemetryState:
             gpu.processes = event.processes
 
     def take_mapping(self, event: ev.GpuMapping) -> None:
-        self.mapping = event
+        self.mapping, self._devices = event, None
 
     def take_status(self, event: ev.Telemetry) -> None:
         self.status = event if event.state != "sampling" else None

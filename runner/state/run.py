@@ -14,10 +14,12 @@ from typing import Any, Literal
 from runner import events as ev
 from runner.events import gc_paused
 from runner.plan.plan import MOST_CONFIGURATIONS
-from runner.state import result_matching
+from runner.state import node_fold, result_matching
+from runner.state import nodes as node_states
 from runner.state.configuration import ConfigurationState, matches_result
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.memory import MemoryState
+from runner.state.nodes import NodeState, SlowestNode, SlowestRank
 from runner.state.serving import RequestLog, ServingState
 from runner.state.stages import RankState, StageState
 from runner.state.step_times import StepTimesState
@@ -26,8 +28,6 @@ from runner.stats import Mean
 LiveStatus = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
 ENDED_STATUSES: frozenset[LiveStatus] = frozenset({"finished", "failed", "stopped", "lost"})
 MAX_NOTICES = 200
-HOSTS_KEPT = 600
-"""ten minutes"""
 
 
 @dataclass(slots=True)
@@ -48,14 +48,16 @@ class RunState:
     """the configurations without a result"""
     results: int = 0
     """number of results that the engine printed"""
-    hosts: deque[ev.Host] = field(default_factory=lambda: deque(maxlen=HOSTS_KEPT))
-    """the last readings of the machine, oldest first"""
+    hosts: deque[ev.Host] = field(default_factory=node_states.host_readings)
+    """the last readings of the machine, of several the first node, oldest first"""
     heartbeat: ev.Heartbeat | None = None
     """the last heartbeat of a silent stage; None while it writes output"""
     no_gpu: str | None = None
     memory: MemoryState = field(default_factory=MemoryState)
     telemetry: TelemetryState = field(default_factory=TelemetryState)
-    """the GPUs, and the state of reading them"""
+    """the GPUs of the machine, of several the first node, and the state of reading them"""
+    nodes: dict[str, NodeState] = field(default_factory=dict)
+    """the machines of a run that uses several, by name; empty: it uses one"""
     answers: list[ev.Answer] = field(default_factory=list)
     notices: list[ev.Notice] = field(default_factory=list)
     failure: ev.Failure | None = None
@@ -93,8 +95,27 @@ class RunState:
 
     @property
     def gpus(self) -> dict[str, GpuState]:
-        """The GPUs of the machine that telemetry has read, by UUID."""
+        """The GPUs of the machine, of several the first node, that telemetry has read, by UUID."""
         return self.telemetry.gpus
+
+    @property
+    def telemetries(self) -> list[TelemetryState]:
+        """The GPUs of each node, the first node first."""
+        return [node.telemetry for node in node_states.in_order(self.nodes)] or [self.telemetry]
+
+    @property
+    def all_gpus(self) -> list[GpuState]:
+        """The GPUs of all nodes that telemetry has read."""
+        return [gpu for telemetry in self.telemetries for gpu in telemetry.gpus.values()]
+
+    def telemetry_of(self, gpu: GpuState) -> TelemetryState:
+        """Return the telemetry of the node that has a GPU."""
+        return self.nodes[gpu.node].telemetry if gpu.node in self.nodes else self.telemetry
+
+    def node_of(self, rank: int) -> NodeState | None:
+        """Return the node of a rank; None: a run of one machine, or a rank that has not reported itself."""
+        found = self.ranks.get(rank)
+        return self.nodes.get(found.hello.host) if found is not None and found.hello is not None else None
 
     @property
     def stage(self) -> StageState | None:
@@ -123,16 +144,14 @@ class RunState:
         return max(0, end - self.started.t) / 1e9
 
     @property
-    def skew(self) -> tuple[int, float] | None:
-        """The rank with the highest mean latency, and the share by which it is above the lowest.
+    def skew(self) -> SlowestRank | None:
+        """The slowest rank; None with fewer than two ranks that have measured."""
+        return node_states.slowest_rank(self.ranks.values())
 
-        None with fewer than two ranks that have measured.
-        """
-        timed = {rank.rank: rank.timed.mean for rank in self.ranks.values() if rank.timed.n}
-        if len(timed) < 2 or min(timed.values()) <= 0:
-            return None
-        slowest = max(timed, key=timed.__getitem__)
-        return slowest, timed[slowest] / min(timed.values()) - 1
+    @property
+    def node_skew(self) -> SlowestNode | None:
+        """The slowest node; None with fewer than two nodes whose ranks have measured."""
+        return node_states.slowest_node(self.ranks.values()) if self.nodes else None
 
 
 def _run_started(state: RunState, event: ev.RunStarted) -> None:
@@ -148,7 +167,8 @@ def _queued(state: RunState, event: ev.Queued) -> None:
 def _stage_started(state: RunState, event: ev.StageStarted) -> None:
     state.stages.append(StageState(event.stage, event.name, event.t, event.ranks, event.pid))
     state.ranks = {rank: RankState(rank) for rank in range(event.ranks)}
-    state.telemetry.stage_started()
+    for telemetry in state.telemetries:
+        telemetry.stage_started()
     if state.status == "queued":
         state.status = "running"
 
@@ -173,6 +193,7 @@ def _hello(state: RunState, event: ev.Hello) -> None:
     rank = _rank(state, event.rank)
     rank.hello = event
     rank.records += 1
+    node_fold.rank_reported(state, event.host)
 
 
 def _bye(state: RunState, event: ev.Bye) -> None:
@@ -218,26 +239,7 @@ def _iteration(state: RunState, event: ev.Iteration) -> None:
     if timed:
         rank.timed.add(event.latency_ms)
     if event.rank == 0 and event.phase != "profile" and state.configurations and not state.left_out:
-        _measured(state.configurations[-1], event, timed)
-
-
-def _measured(configuration: ConfigurationState, event: ev.Iteration, timed: bool) -> None:
-    configuration.last_t = event.t
-    if not timed:
-        configuration.warmup.append(event.latency_ms)
-        return
-    if configuration.timing_began is None:
-        configuration.timing_began = event.t - round(event.latency_ms * 1e6)
-    if event.latency_ms > configuration.slowest.least:
-        configuration.slowest.offer(configuration.latency.n, event.t, event.latency_ms)
-    configuration.latency.add(event.latency_ms)
-    configuration.series.add(event.t, event.latency_ms)
-    configuration.batches.add(event.latency_ms)
-    if event.generation_ms is not None:
-        configuration.generation.add(event.generation_ms)
-        configuration.generation_batches.add(event.generation_ms)
-    if event.steps is not None:
-        configuration.steps.add(event.steps)
+        state.configurations[-1].take(event)
 
 
 def _step_times(state: RunState, event: ev.StepTimes) -> None:
@@ -314,6 +316,8 @@ def _heartbeat(state: RunState, event: ev.Heartbeat) -> None:
 
 def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
     state.no_gpu = event.reason
+    for node in state.nodes.values():
+        node.no_gpu = event.reason if node.first else node.no_gpu
 
 
 def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
@@ -353,7 +357,12 @@ def _run_ended(state: RunState, event: ev.RunEnded) -> None:
     state.status = event.status
 
 
+def _to_telemetry(take: Callable[[TelemetryState, Any], None]) -> Callable[[RunState, Any], None]:
+    return lambda state, event: take(state.telemetry, event)
+
+
 _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
+    **{kind: _to_telemetry(take) for kind, take in node_states.TELEMETRY_HANDLERS.items()},
     ev.RunStarted: _run_started,
     ev.Queued: _queued,
     ev.StageStarted: _stage_started,
@@ -373,19 +382,12 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Host: _host,
     ev.Heartbeat: _heartbeat,
     ev.NoGpu: _no_gpu,
-    ev.GpuInventory: lambda state, event: state.telemetry.take_inventory(event),
     ev.GpuSamples: _gpu_samples,
-    ev.GpuEnergy: lambda state, event: state.telemetry.take_energy(event),
-    ev.GpuHealth: lambda state, event: state.telemetry.take_health(event),
-    ev.GpuSource: lambda state, event: state.telemetry.take_source(event),
-    ev.GpuReason: lambda state, event: state.telemetry.take_reason(event),
-    ev.GpuProblem: lambda state, event: state.telemetry.take_problem(event),
-    ev.GpuProcesses: lambda state, event: state.telemetry.take_processes(event),
-    ev.GpuProcessTable: lambda state, event: state.telemetry.take_process_table(event),
     ev.GpuMemory: _gpu_memory,
-    ev.GpuMapping: lambda state, event: state.telemetry.take_mapping(event),
-    ev.Telemetry: lambda state, event: state.telemetry.take_status(event),
-    ev.TelemetryCost: lambda state, event: state.telemetry.take_cost(event),
+    ev.NodeJoined: node_fold.joined,
+    ev.NodeClock: node_fold.clock,
+    ev.NodeStatus: node_fold.status,
+    ev.FromNode: node_fold.reading,
     ev.Notice: _notice,
     ev.Failure: _failure,
     ev.Stopping: _stopping,

@@ -11,7 +11,8 @@ def waiting_text(queued: Queued) -> str:
     holder = f"run {run}" if run != queued.holder else queued.holder
     user = f" ({queued.user})" if queued.user else ""
     why = f"{holder}{user} came first" if queued.waits else f"in use by {holder}{user}"
-    return f"waiting for {_device_text(queued.device)}: {why}"
+    where = f" of {queued.node}" if queued.node else ""
+    return f"waiting for {_device_text(queued.device)}{where}: {why}"
 
 
 def _device_text(device: str) -> str:

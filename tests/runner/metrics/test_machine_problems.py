@@ -68,7 +68,7 @@ def test_foreign_processes_on_the_gpus_of_the_run_are_named_once() -> None:
     for number in range(8):
         run.add(ev.GpuProcesses(t=0, gpu=f"GPU-{number}", when="before", pids=[4711]))
     [problem] = problems(run)
-    assert problem.text == "GPUs 0, 1 are shared: other processes compute there (pid 4711)"
+    assert problem.text == "GPUs 0-1 are shared: other processes compute there (pid 4711)"
     found = ev.ComputeProcess(pid=4711, user="alice", command="python3 train.py")
     run.add(ev.GpuProcessTable(t=0, gpu="GPU-0", processes=[found]))
     assert problems(run)[0].text.endswith("(pid 4711 of alice: python3 train.py)")

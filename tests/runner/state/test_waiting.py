@@ -15,11 +15,11 @@ from runner.state.waiting import waiting_text
         ),
         (Queued(t=0, device="gpu-3", holder="a_b", waits=True), "waiting for GPU 3: run b came first"),
         (
-            Queued(t=0, device="x", holder="process 7"),
-            "waiting for x: in use by process 7",
+            Queued(t=0, device="gpu-3", holder="process 7", node="node2"),
+            "waiting for GPU 3 of node2: in use by process 7",
         ),
     ],
-    ids=["user", "queue", "process"],
+    ids=["user", "queue", "node"],
 )
 def test_a_wait_names_device_and_holder(queued: Queued, text: str) -> None:
     assert waiting_text(queued) == text

@@ -50,13 +50,11 @@ def _measured_lines(state: RunState, ranks: dict[str, list[int]]) -> tuple[GpuLi
     window = _last_window(state)
     if window is None:
         return ()
-    table = window.phase.table
     lines = []
     for gpu in window.gpus:
-        columns = {name: table[name] for name in _READINGS.values() if name in table}
-        cells = {name: cell for name, column in columns.items() if (cell := column.cell(gpu.column))}
+        cells = {name: cell for name in _READINGS.values() if (cell := window.cell(gpu, name))}
         means = {field: cells[name].mean for field, name in _READINGS.items() if name in cells}
-        slowed = throttled_shares(window.phase, gpu)
+        slowed = throttled_shares(window.phase_of(gpu), gpu)
         reasons = None if slowed is None else tuple(name for name, share in slowed.items() if share)
         lines.append(
             GpuLine(
@@ -82,7 +80,7 @@ def _last_window(state: RunState) -> GpuWindow | None:
     """Return the readings of the last measured configuration; None: there are none."""
     for number in reversed(range(len(state.configurations))):
         window = gpu_window(state, number)
-        if window is not None and window.phase.ticks:
+        if window is not None and window.ticks:
             return window
     return None
 

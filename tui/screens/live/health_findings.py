@@ -90,16 +90,16 @@ def find_problems(
     ]
     slowed: list[GpuFinding] = []
     for gpu in used_gpus(state):
-        number, telemetry = gpu.identity.index, state.telemetry
+        telemetry = state.telemetry_of(gpu)
         if gpu.reasons.get("all") == LOST:
-            found.append(("bad", f"GPU {number} is lost and needs a reset"))
+            found.append(("bad", f"{gpu.name} is lost and needs a reset"))
             continue
         held = [reason for reason in telemetry.throttled_by(gpu) or () if reason not in HARMLESS]
         if held:
             heat = telemetry.latest(gpu, "temperature")
             degrees = "" if isinstance(heat, str) else f", {heat:.0f} °C"
             text = f"throttled by {', '.join(held)}{degrees}"
-            slowed.append(GpuFinding(number, ", ".join(held), text, Effect.DISTORTED, _share_of(heat)))
+            slowed.append(GpuFinding.of(gpu, ", ".join(held), text, Effect.DISTORTED, _share_of(heat)))
     found += [("warn", flag) for flag in group_gpus(slowed)]
     if current is not None:
         found += [("bad", flag) for flag in current.impossible]

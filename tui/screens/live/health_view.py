@@ -131,7 +131,7 @@ def _serving_lines(serving: ServingState) -> tuple[tuple[str, str], ...]:
 
 def _stall_lines(stall: Stall) -> list[str]:
     lines = [f"{stall.sentence} (a stall: more than ten medians and ten seconds)", stall.suggestion]
-    busy = [f"GPU {index} {_busy(found)}" for index, found in stall.gpus]
+    busy = [f"{name} {_busy(found)}" for name, found in stall.gpus]
     lines += [", ".join(busy)] if busy else ["GPU load is unknown: no GPU is read"]
     if stall.output_silent_s is None:
         lines.append("it is unknown how long the stage has written nothing")

@@ -327,10 +327,7 @@ def _lanes(state: RunState, gpus: list[GpuState], begin: int, end: int) -> tuple
     clocks = [_slots(state, gpu, "sm_clock", begin, end) for gpu in gpus]
     fastest: float = max((gpu.identity.max_sm_clock or 0 for gpu in gpus), default=0)
     fastest = fastest or max((value for lane in clocks for value in lane if value is not None), default=0.0)
-    each = (
-        GpuLane(f"GPU {gpu.identity.index}", 100.0, tuple(slots))
-        for gpu, slots in zip(gpus, busy, strict=True)
-    )
+    each = (GpuLane(gpu.name, 100.0, tuple(slots)) for gpu, slots in zip(gpus, busy, strict=True))
     return (
         GpuLane("busy %", 100.0, tuple(_mean(values) for values in zip(*busy, strict=True))),
         GpuLane("SM MHz", fastest, tuple(_minimum(values) for values in zip(*clocks, strict=True))),
@@ -341,12 +338,13 @@ def _lanes(state: RunState, gpus: list[GpuState], begin: int, end: int) -> tuple
 def _slots(state: RunState, gpu: GpuState, reading: str, begin: int, end: int) -> list[float | None]:
     """Return the mean of a reading in equal time slots; a short gap takes the value of its neighbour."""
     sums: list[tuple[float, int]] = [(0.0, 0)] * SLOTS
-    recent = [tick for tick in state.telemetry.since(begin) if tick.t <= end]
+    telemetry = state.telemetry_of(gpu)
+    recent = [tick for tick in telemetry.since(begin) if tick.t <= end]
     readings = [(tick.t, _cell(getattr(tick, reading), gpu.column)) for tick in recent]
     oldest = readings[0][0] if readings else end
-    step = state.telemetry.period_ms * 10**6
+    step = telemetry.period_ms * 10**6
     if oldest > begin + 10 * 10**9:  # raw samples are kept for a few minutes
-        stretches = state.telemetry.history(gpu, reading)
+        stretches = telemetry.history(gpu, reading)
         before = [(stretch.t, stretch.mean) for stretch in stretches if begin <= stretch.t < oldest]
         readings = before + readings
         step = GROUP_S * 10**9

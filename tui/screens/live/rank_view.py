@@ -74,9 +74,12 @@ def rank_page(
     details = []
     for line in lines:
         rank, active = state.ranks[line.rank], activity[line.rank]
-        gpu, telemetry = gpu_of_rank(state, line.rank), state.telemetry
-        busy = telemetry.latest(gpu, "busy") if gpu is not None and state.running else ""
-        memory = telemetry.latest(gpu, "memory") if gpu is not None and state.running else ""
+        gpu = gpu_of_rank(state, line.rank)
+        busy: float | str = ""
+        memory: float | str = ""
+        if gpu is not None and state.running:
+            telemetry = state.telemetry_of(gpu)
+            busy, memory = telemetry.latest(gpu, "busy"), telemetry.latest(gpu, "memory")
         details.append(
             RankDetail(
                 rank=line.rank,

@@ -303,16 +303,6 @@ def _waiting_text(feed: Feed) -> str:
     return f"stage {state.stage.name} is running{_activity(state.heartbeat)}"
 
 
-def _queue_text(queued: ev.Queued) -> str:
-    """Return `waiting for the CPU: in use by run 12ab`."""
-    kind, _, number = plain_text(queued.device).partition("-")
-    device = "the CPU" if kind == "cpu" else f"GPU {number}" if kind == "gpu" else plain_text(queued.device)
-    holder = plain_text(queued.holder)
-    if " " not in holder:  # an id, else a description of a process
-        holder = f"run {short_id(holder)}"
-    return f"waiting for {device}: {'first comes' if queued.waits else 'in use by'} {holder}"
-
-
 def _activity(heartbeat: ev.Heartbeat | None) -> str:
     """Describe the activity of a stage that writes no output for a while."""
     if heartbeat is None:
