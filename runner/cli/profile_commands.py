@@ -12,8 +12,10 @@ from runner.engines.registry import make_plan
 from runner.errors import ExitCode, UserError
 from runner.plan import redaction
 from runner.plan.masking import Mask
-from runner.plan.plan import as_comment, as_shell, file_as_shell, files_read
+from runner.plan.plan import RUN_DIR, as_comment, as_shell, file_as_shell, files_read
 from runner.profile import file, store
+from runner.run.job import SCRIPT
+from runner.slurm.script import preview
 from runner.util.formatting import command
 
 
@@ -39,6 +41,9 @@ def show(arguments: argparse.Namespace) -> int:
     plan = redaction.redact_plan(make_plan(stored.load()))
     print(as_comment(f"{plan.summary}; the commands of a run ($RUN is its directory):"))
     files = dict(file for stage in plan.stages if not stage.skip for file in files_read(plan, stage))
+    if script := preview(plan.job):
+        print(as_comment("the job that is submitted with sbatch; it runs these commands on its nodes:"))
+        print(file_as_shell(f"{RUN_DIR}/{SCRIPT}", script, for_display=True))
     for path, content in files.items():
         print(file_as_shell(path, content, for_display=True))
     for stage in plan.stages:

@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runner.engines.interface import Engine, Importer
+from runner.engines.slurm import job_request, node_launch
 from runner.errors import UserError
 from runner.plan.plan import MOST_CONFIGURATIONS, RUN_DIR, Plan
 from runner.schema.base import Profile
@@ -109,7 +110,18 @@ def make_plan(profile: Profile, run_dir: Path = RUN_DIR) -> Plan:
             f" {MOST_CONFIGURATIONS}",
             hint="use fewer batch sizes or lengths, or several profiles",
         )
-    return msgspec.structs.replace(plan, time_limit=profile.launch.time_limit)
+    return _in_job(msgspec.structs.replace(plan, time_limit=profile.launch.time_limit), profile)
+
+
+def _in_job(plan: Plan, profile: Profile) -> Plan:
+    """Add what the profile asks of Slurm."""
+    slurm = profile.launch.slurm
+    if slurm is None:
+        return plan
+    engine = find_engine(profile.engine)
+    ranks = engine.preflight.ranks(profile)
+    job = job_request(slurm, profile.name, ranks, engine.gpus_needed(profile))
+    return msgspec.structs.replace(plan, job=job, nodes=node_launch(slurm, ranks))
 
 
 @cache

@@ -12,6 +12,7 @@ import msgspec
 
 from runner.events import MemoryParts, Slo
 from runner.plan.container_ref import ContainerMode, ContainerRef
+from runner.plan.job_request import JobRequest
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.redaction import WITHHELD
 from runner.plan.skip import SkipReason
@@ -212,6 +213,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """devices that only one run at a time may use"""
     nodes: NodeLaunch | None = None
     """None: the run uses one machine"""
+    job: JobRequest | None = None
+    """the job of Slurm that it runs in; None: Slurm is not used"""
     notes: list[str] = []
     """notes for the user before the start"""
     weights: ModelWeights | None = None
@@ -320,6 +323,7 @@ def repro_script(plan: Plan) -> str:
         "#!/bin/sh",
         as_comment(f"{plan.profile} ({plan.engine}): the commands of this run, to repeat it by hand."),
         "# Run it from anywhere; it stops at the first command that fails.",
+        *(["# Run it in a job of Slurm with the nodes of the run (job.sh)."] if plan.job is not None else []),
         "set -eu",
         "# GPUs are numbered as they sit in the machine, as they were in the run.",
         "export CUDA_DEVICE_ORDER=PCI_BUS_ID",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from runner.engines.check import Check, Verdict
 from runner.engines.facts import MachineFacts
 from runner.engines.registry import find_engine, make_plan
+from runner.errors import UserError
 from runner.preflight.gather import gather_facts
+from runner.preflight.job import job_checks, waits_for_nodes
 from runner.preflight.machine import machine_checks
 from runner.run.device_locks import DeviceHolder, find_holders
 from runner.schema.base import Profile
@@ -17,6 +19,8 @@ _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 
 def check(profile: Profile | None = None) -> list[Check]:
     """Run the checks of a profile, worst first; without a profile only those of the machine."""
+    if profile is not None and waits_for_nodes(profile):
+        return _worst_first(_job_checks(profile))
     return evaluate(profile, gather_facts(profile))
 
 
@@ -27,7 +31,21 @@ def evaluate(profile: Profile | None, facts: MachineFacts) -> list[Check]:
         checks
     ):  # a failed check above usually has the same reason, and a fix
         checks.append(Check("plan", "fail", facts.refused))
+    return _worst_first(checks)
+
+
+def _worst_first(checks: Iterable[Check]) -> list[Check]:
     return sorted(checks, key=lambda check: _WORST_FIRST.index(check.verdict))
+
+
+def _job_checks(profile: Profile) -> Iterator[Check]:
+    try:
+        request = make_plan(profile).job
+    except UserError as error:
+        yield Check("plan", "fail", str(error))
+        return
+    assert request is not None, "such a profile has the section launch.slurm"
+    yield from job_checks(request)
 
 
 def _checks(profile: Profile | None, facts: MachineFacts) -> Iterator[Check]:
@@ -40,7 +58,7 @@ def _checks(profile: Profile | None, facts: MachineFacts) -> Iterator[Check]:
         engine.ranks(profile),
         on_gpu=engine.uses_gpus(profile),
         needed=True,
-        mpirun=engine.mpirun is not None,
+        mpirun=engine.mpirun is not None and profile.launch.slurm is None,
     )
     if facts.probe is not None:
         yield from engine.checks(profile, facts, facts.probe)
@@ -52,7 +70,8 @@ def devices_in_use(profile: Profile) -> list[DeviceHolder]:
     Raises:
         UserError: there is no plan.
     """
-    return find_holders(make_plan(profile).devices)
+    plan = make_plan(profile)
+    return [] if plan.job is not None else find_holders(plan.devices)
 
 
 def has_failures(checks: Sequence[Check]) -> bool:

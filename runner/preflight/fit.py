@@ -25,6 +25,7 @@ from runner.engines.registry import find_engine
 from runner.errors import UserError
 from runner.preflight import probe
 from runner.preflight.gather import PACKAGES, PROGRAMS, gpus_of, survey_gpus
+from runner.preflight.job import waits_for_nodes
 from runner.preflight.machine import gpu_check
 from runner.schema.base import Profile
 
@@ -77,6 +78,10 @@ def judge(profile: Profile, machine: LocalMachine, *, trusted: bool) -> Fit:
         machine: the machine that this program runs on.
         trusted: only this user can have written the profile; if not, only the number of GPUs is compared.
     """
+    if waits_for_nodes(profile):
+        if shutil.which("sbatch") is None:
+            return Fit("does not fit", "no sbatch here", "its job is submitted where Slurm is installed")
+        return Fit("fits", "in a job", "its nodes are chosen by Slurm")
     engine = find_engine(profile.engine).preflight
     facts = _facts(profile, machine)
     if engine.uses_gpus(profile):

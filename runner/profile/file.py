@@ -20,6 +20,7 @@ from runner.errors import UserError
 from runner.profile.structs import check_data, kind_at
 from runner.profile.sweep import sweep_problems, tune_problems
 from runner.schema.base import Problem, Profile, Section, env_problems
+from runner.schema.slurm import slurm_problems
 from runner.schema.validation import format_value, is_optional, is_text
 from runner.util.files import make_folders, read_file, write_atomically
 
@@ -233,6 +234,10 @@ def decode(data: Data, source: str, lines: Lines | None = None) -> Profile:
     engine = find_engine(data["engine"])
     decoded: Profile = msgspec.convert(data, engine.profile)
     problems = env_problems(decoded.launch.env) + engine.rules(decoded)
+    launch = decoded.launch
+    problems += slurm_problems(
+        launch.slurm, engine.preflight.ranks(decoded), getattr(launch, "container", None)
+    )
     problems += sweep_problems(decoded) + tune_problems(decoded)
     if problems:
         raise ProfileError(source, problems, lines)

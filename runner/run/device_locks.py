@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -133,6 +134,11 @@ class DeviceLocks:
 
 
 def lock_file_name(device: str) -> str:
-    """Return the name of the lock file of a device."""
+    """Return the name of the lock file of a device.
+
+    Inside an allocation of Slurm the allocation is the lock: other jobs have other devices, even where they
+    have the same numbers, so only runs of the same job take turns.
+    """
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in device)
-    return f"trtbench-{safe}.lock"
+    job = os.environ.get("SLURM_JOB_ID", "")
+    return f"trtbench-job{job}-{safe}.lock" if job.isdecimal() else f"trtbench-{safe}.lock"

@@ -20,6 +20,7 @@ import msgspec
 
 from runner import paths
 from runner.errors import UserError
+from runner.run.job import JOB
 from runner.run.layout import LOCK, OWNER, PLAN, PROCESSES, STOP, UNREADABLE, is_locked
 from runner.util.bounds import Count, Pid, Whole
 from runner.util.files import read_file, write_atomically
@@ -51,7 +52,7 @@ class Liveness(enum.Enum):
 
     ALIVE = enum.auto()
     ELSEWHERE = enum.auto()
-    """on another machine, which only its log can tell about"""
+    """on another machine, which only its log can tell about; or a job that has not started"""
     KILLED = enum.auto()
     """there is none: it died since this machine was started, or there never was one"""
     RESTARTED = enum.auto()
@@ -99,6 +100,8 @@ def claim(directory: Path) -> None:
 def check(directory: Path) -> Liveness:
     """Return what is known of the supervisor of a directory; writes nothing."""
     owner = read_owner(directory)
+    if owner is None and (directory / JOB).exists():
+        return Liveness.ELSEWHERE
     found = Liveness.KILLED if owner is None else _check_process(directory, owner)
     dead = found in (Liveness.KILLED, Liveness.RESTARTED)
     return Liveness.ALIVE if dead and is_locked(directory) else found

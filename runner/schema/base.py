@@ -9,25 +9,17 @@ from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 import msgspec
 from msgspec import Meta
 
+from runner.schema.section import PositiveInt as PositiveInt
+from runner.schema.section import Problem as Problem
+from runner.schema.section import Section as Section
+from runner.schema.slurm import Slurm
+
 if TYPE_CHECKING:
     from runner.schema.axes import SweepSection
 
-# Annotated types; the annotations appear in the form and in the JSON Schema.
-PositiveInt = Annotated[int, Meta(ge=1)]
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$(?!\n)"
 """The last part refuses a final newline, which `$` alone lets pass in Python."""
 VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
-
-
-class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defaults=True):
-    """Base of every section of a profile: immutable; an unknown key is an error."""
-
-
-class Problem(msgspec.Struct, frozen=True):
-    """An error in a profile, at a dotted path like `parallel.tp`."""
-
-    path: str
-    message: str
 
 
 class Mpirun(Section, frozen=True):
@@ -53,6 +45,9 @@ class AnyLaunch(Protocol):
     @property
     def time_limit(self) -> int: ...
 
+    @property
+    def slurm(self) -> Slurm | None: ...
+
 
 TimeLimit = Annotated[
     int,
@@ -62,6 +57,11 @@ TimeLimit = Annotated[
         description="most seconds for all stages together, after the wait for a device; 0: no limit",
         extra={"unit": "s"},
     ),
+]
+
+
+SlurmSection = Annotated[
+    Slurm | None, Meta(description="run in a job of the workload manager Slurm; null: on this machine")
 ]
 
 
@@ -77,6 +77,7 @@ class Launch(Section, frozen=True):
         msgspec.field(default_factory=dict)
     )
     time_limit: TimeLimit = 0
+    slurm: SlurmSection = None
 
 
 DOCKER_OPTIONS = ("--ipc=host", "--ulimit", "memlock=-1", "--ulimit", "stack=67108864", "--gpus=all")

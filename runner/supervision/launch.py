@@ -1,8 +1,9 @@
-"""Start a run: write its inputs to a run directory and start a detached supervisor."""
+"""Start a run: write its inputs to a run directory, and start a detached supervisor or submit a job."""
 
 from __future__ import annotations
 
 import contextlib
+import shutil
 import threading
 from pathlib import Path
 
@@ -10,12 +11,15 @@ import msgspec
 
 from runner import paths
 from runner.engines.registry import make_plan
+from runner.engines.slurm import is_inside_job
 from runner.errors import UserError
 from runner.plan.plan import Hook, Plan, SweepMembership
 from runner.profile import settings
 from runner.profile.file import to_yaml
 from runner.run import layout, liveness
 from runner.schema.base import Profile
+from runner.slurm.script import job_script
+from runner.slurm.submit import submit
 from runner.util import daemon
 
 SUPERVISOR = "runner.supervision.supervisor"
@@ -60,12 +64,22 @@ def _hook(hooks: settings.Hooks, argv: list[str] | None) -> Hook | None:
 
 
 def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
-    """Create the run directory of a plan and start its supervisor.
+    """Create the run directory of a plan and start its supervisor, or submit the job that is its supervisor.
 
     Raises:
-        UserError: the run directory cannot be created, or the supervisor cannot be started.
+        UserError: the run directory cannot be created, the supervisor cannot be started, or Slurm refuses the
+            job.
     """
+    job = plan.job
+    if job is not None and job.mode == "allocation" and not is_inside_job():
+        raise UserError(
+            "launch.slurm.mode is allocation, and this shell is in no job of Slurm (SLURM_JOB_ID is not set)",
+            hint="start it in a shell of salloc or in a job script, or set launch.slurm.mode to sbatch",
+        )
     with layout.create_run_dir(run_dir, plan, profile_yaml, claim=liveness.claim) as lock:
+        if job is not None and job.mode == "sbatch":
+            _submit(run_dir, job_script(job, run_dir))
+            return
         try:
             supervisor = daemon.spawn(SUPERVISOR, run_dir, lock, "supervisor.log")
         except OSError as error:
@@ -75,3 +89,20 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
             liveness.write_owner(run_dir, liveness.owner_of(run_dir, supervisor.pid))
     # Reap the process if the starter lives longer than the run, so that no zombie remains.
     threading.Thread(target=supervisor.wait, daemon=True).start()
+
+
+def _submit(run_dir: Path, script: str) -> None:
+    """Submit the job of a run; a run whose job is refused leaves no directory.
+
+    Raises:
+        UserError: there is no sbatch, it refuses the job, or the directory is not writable.
+    """
+    try:
+        submit(run_dir, script)
+        # Until the job starts, the run has no process; its record of the job says so.
+        (run_dir / layout.OWNER).unlink()
+    except UserError:
+        shutil.rmtree(run_dir, ignore_errors=True)
+        raise
+    except OSError as error:
+        raise UserError(f"{run_dir}: cannot submit the job: {error.strerror}") from None

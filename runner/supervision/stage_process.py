@@ -51,7 +51,8 @@ def start_process(
 
     env = {
         **os.environ,
-        **mpi.scratch_env(str(scratch)),
+        # The folder is on this machine, and srun starts ranks on others.
+        **({} if Path(stage.argv[0]).name == "srun" else mpi.scratch_env(str(scratch))),
         **stage.env,
         cuda_devices.ORDER: cuda_devices.PCI_ORDER,
         processes.TAG: run_dir.name,

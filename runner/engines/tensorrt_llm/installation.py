@@ -31,7 +31,8 @@ class ContainerLaunch(AnyLaunch, Protocol):
 
 def python_of(launch: ContainerLaunch) -> str:
     """Return the interpreter that TensorRT-LLM is installed for."""
-    return launch.python or ("python3" if launch.container else default_python())
+    inside = launch.container is not None or (launch.slurm is not None and launch.slurm.container is not None)
+    return launch.python or ("python3" if inside else default_python())
 
 
 def program_of(name: str, launch: ContainerLaunch, python: str, file_system: FileSystem) -> str:

@@ -11,6 +11,7 @@ from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, decode_reads
 from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.model_shape import TransformerShape, read_shape, shape_rules
 from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_argv
+from runner.engines.slurm import Place, ranks_argv
 from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
 from runner.engines.torch.weights import find_weights
@@ -29,11 +30,12 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
     weights, notes = find_weights(profile, shape)
     model_dir = f"model/{profile.name}"
     tp, model = profile.parallel.tp, profile.model
-    python = profile.launch.python or default_python()
-    mpirun = find_mpirun(profile.launch.mpirun.path, python)
+    slurm = profile.launch.slurm
+    python = profile.launch.python or ("python3" if slurm and slurm.container else default_python())
+    launcher, launcher_env = _launcher(profile, python, str(run_dir), weights.folder)
     benchmark = profile.benchmark
     program = [
-        *mpirun_argv(mpirun, tp, profile.launch.mpirun.args),
+        *launcher,
         python,
         str(PROGRAM),
         *("--engine_dir", str(run_dir / model_dir)),
@@ -55,7 +57,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         *("--warm_up", str(benchmark.warm_up)),
         *(("--per_step",) if benchmark.per_step else ()),
     ]
-    cwd, env = str(run_dir), launch_env(mpirun) | profile.launch.env
+    cwd, env = str(run_dir), launcher_env | profile.launch.env
     stages = [Stage(name="benchmark", argv=argv, cwd=cwd, env=env, ranks=tp, reports=True)]
     if weights.folder and profile.smoke.prompt is not None:
         argv = [*program, *_smoke(profile, profile.smoke.prompt)]
@@ -75,6 +77,18 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         weights=weights,
         workload=_workload(profile),
     )
+
+
+def _launcher(
+    profile: TorchProfile, python: str, run_dir: str, weights: str
+) -> tuple[list[str], dict[str, str]]:
+    """Return the command that starts the ranks, up to the interpreter, and the variables that it needs."""
+    slurm, tp, on_gpu = profile.launch.slurm, profile.parallel.tp, profile.model.device == "cuda"
+    if slurm is None:
+        mpirun = find_mpirun(profile.launch.mpirun.path, python)
+        return mpirun_argv(mpirun, tp, profile.launch.mpirun.args), launch_env(mpirun)
+    mounts = [run_dir, *([weights] if weights else []), *([str(tiles_dir())] if on_gpu else [])]
+    return ranks_argv(slurm, profile.name, Place(run_dir, mounts), tp, gpus=tp if on_gpu else 0), {}
 
 
 def _smoke(profile: TorchProfile, prompt: str) -> list[str]:

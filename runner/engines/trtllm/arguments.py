@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
@@ -20,6 +21,8 @@ Program = Literal["convert", "quantize", "build", "run", "benchmark"]
 SCRIPTS: dict[Program, str] = {
     "quantize": "quantize.py", "build": "trtllm-build", "run": "run.py", "benchmark": "benchmark.py",
 }  # fmt: skip
+NOT_IN_OUTPUT = ("workers", "log_level", "monitor_memory", "load_model_on_cpu", "output_timing_cache")
+"""Options that change how an output is made, not its contents."""
 FIRST_AUTO_DTYPE = Version.parse("0.15")
 """Before, no script takes `--dtype auto`."""
 
@@ -282,3 +285,9 @@ def configurations(profile: TrtllmProfile) -> list[Configuration]:
         for batch in benchmark.batch_size
         for percent in benchmark.gpu_weights_percent
     ]
+
+
+def output_identity(options: Options, extra: list[str]) -> dict[str, str]:
+    """Return the options that identify the output of a stage, for the cache."""
+    identity = {name: str(value or "on") for name, value in options if name not in NOT_IN_OUTPUT}
+    return identity | ({"extra_args": shlex.join(extra)} if extra else {})

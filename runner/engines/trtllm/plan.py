@@ -7,7 +7,6 @@ of building is rejected here.
 from __future__ import annotations
 
 import os
-import shlex
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -18,6 +17,7 @@ from runner.engines import build_cache, container
 from runner.engines.build_cache import CachedOutput, CacheLookup, Identity
 from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.mpi import ROOT_ENV
+from runner.engines.slurm import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import Options, to_argv
@@ -30,6 +30,7 @@ from runner.engines.trtllm.arguments import (
     configurations,
     converted_dtype,
     option_problems,
+    output_identity,
     part_options,
     smoke_options,
 )
@@ -49,8 +50,6 @@ from runner.plan.skip import SkipKind, SkipReason
 OBSERVER = Path(__file__).resolve().parents[2] / "ranks" / "observer.py"
 OUTPUT_AT_ONCE = {"PYTHONUNBUFFERED": "1"}
 """For stages whose output is a file; under mpirun it is a terminal already."""
-NOT_IN_OUTPUT = ("workers", "log_level", "monitor_memory", "load_model_on_cpu", "output_timing_cache")
-"""Options that change how an output is made, not its contents."""
 
 
 def plan(profile: TrtllmProfile, run_dir: Path) -> Plan:
@@ -187,7 +186,7 @@ class TrtllmPlanner:
         identity = {
             "model": build_cache.model_identity(profile.model.dir or "", self.installation.file_system),
             "script": call.script,
-            **_identity(call.options, call.extra_args),
+            **output_identity(call.options, call.extra_args),
             "TensorRT-LLM": str(self.installation.version or "unknown"),
         }
         return self._output("checkpoint", identity)
@@ -198,7 +197,7 @@ class TrtllmPlanner:
             return CachedOutput(profile.paths.engine_dir, {}, CacheLookup("reuse"))
         identity = {
             **{f"checkpoint {name}": value for name, value in self._checkpoint().identity.items()},
-            **_identity(build_options(profile, self.programs), profile.build.extra_args),
+            **output_identity(build_options(profile, self.programs), profile.build.extra_args),
             "TensorRT-LLM": str(self.installation.version or "unknown"),
             "GPU": self.installation.gpu or "unknown",
         }
@@ -350,8 +349,10 @@ class TrtllmPlanner:
         return converted_dtype(model)
 
     def _ranks(self) -> list[str]:
-        """Return mpirun as a user calls it: binding and mapping of ranks change what is measured."""
-        parallel, launch = self.profile.parallel, self.profile.launch
+        """Return srun, or mpirun as a user calls it: binding and mapping of ranks change what is measured."""
+        profile, parallel, launch = self.profile, self.profile.parallel, self.profile.launch
+        if launch.slurm is not None:
+            return ranks_argv(launch.slurm, profile.name, self._place, parallel.ranks, gpus=parallel.ranks)
         return [self.installation.mpirun, "-n", str(parallel.ranks), *launch.mpirun.args]
 
     def _observer(self) -> str:
@@ -363,11 +364,17 @@ class TrtllmPlanner:
         work = self.profile.paths.work
         return [] if self.profile.paths.engine_dir and not os.path.isdir(work) else [work]
 
+    @property
+    def _place(self) -> Place:
+        return Place(str(self.run_dir), [str(self.run_dir), *self._work(), str(OBSERVER.parent)])
+
     def _stage(self, name: StageName, argv: list[str], env: dict[str, str], skip: SkipReason | None) -> Stage:
         """Return a stage that runs a command, in the container if the profile has one."""
         profile, inside = self.profile, self.installation.container
         env = env | profile.launch.env
         container_ref = ""
+        if profile.launch.slurm is not None and name not in ("smoke", "benchmark"):
+            argv = [*task_argv(profile.launch.slurm, profile.name, self._place, gpus=1), *argv]
         if inside is not None:
             command = container.wrap_command(
                 inside,
@@ -375,7 +382,7 @@ class TrtllmPlanner:
                 env=env,
                 workdir=profile.paths.tensorrt_llm if inside.exec else str(self.run_dir),
                 name=container.container_name(self.run_dir.name, name),
-                mounts=[str(self.run_dir), *self._work(), str(OBSERVER.parent)],
+                mounts=self._place.mounts,
                 copy_in=(str(OBSERVER), self._observer()) if name == "benchmark" else None,
             )
             argv, env, container_ref = command.argv, command.env, str(command.container)
@@ -389,8 +396,3 @@ class TrtllmPlanner:
             skip=str(skip or ""),
             container=container_ref,
         )
-
-
-def _identity(options: Options, extra: list[str]) -> dict[str, str]:
-    identity = {name: str(value or "on") for name, value in options if name not in NOT_IN_OUTPUT}
-    return identity | ({"extra_args": shlex.join(extra)} if extra else {})

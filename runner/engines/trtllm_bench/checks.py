@@ -154,9 +154,12 @@ def _engine(profile: BenchProfile, probe: ProbeAnswer, version: Version | None) 
 
 def _spawning(profile: BenchProfile, probe: ProbeAnswer) -> Iterator[Check]:
     """Check what prevents trtllm-bench from spawning its ranks through MPI: Slurm and an old mpi4py."""
+    if profile.launch.slurm is not None:
+        yield Check("spawning", "pass", "srun and trtllm-llmapi-launch start the ranks")
+        return
     if probe.env.get("SLURM_JOB_ID") and profile.launch.env.get("SLURM_JOB_ID") != "":
         text = "this is a Slurm job, in which MPI often cannot spawn the ranks of trtllm-bench"
-        fix = "start trtbench-tui in a plain shell of the node, outside of srun"
+        fix = "add the section launch.slurm, whose srun starts them (--set launch.slurm.mode=allocation)"
         yield Check("spawning", "warn", text, fix)
         return
     mpi = version_of(probe.packages.get("mpi4py", ""))

@@ -6,6 +6,7 @@ The tool spawns its ranks itself, so it is not started under mpirun. It measures
 from __future__ import annotations
 
 import hashlib
+import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from runner.engines import build_cache, container
 from runner.engines.build_cache import CachedOutput, CacheLookup
 from runner.engines.gpu_claims import claimed_gpus
 from runner.engines.mpi import ROOT_ENV
+from runner.engines.slurm import BENCH_LAUNCHER, Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.options import to_argv
 from runner.engines.tensorrt_llm.versions import Version
@@ -41,6 +43,7 @@ from runner.events import Slo
 from runner.plan.plan import Configuration, Plan, PredictedMemory, Stage, StageName
 from runner.plan.skip import SkipKind, SkipReason
 from runner.ranks.dataset import FILE
+from runner.schema.slurm import Slurm
 
 MAKER = Path(__file__).resolve().parents[2] / "ranks" / "dataset.py"
 ENV = {"PYTHONUNBUFFERED": "1", **ROOT_ENV}
@@ -329,6 +332,17 @@ class BenchPlanner:
             return False
         return self.tool.has(benchmark.command, FILES[what])
 
+    def _srun(self, slurm: Slurm, name: StageName) -> list[str]:
+        """Return what starts a stage in the job; TensorRT-LLM's script makes tasks the ranks of the tool."""
+        profile, run_dir = self.profile, str(self.run_dir)
+        place = Place(run_dir, [run_dir, profile.paths.work, str(MAKER.parent)])
+        if name == "dataset":
+            return task_argv(slurm, profile.name, place, gpus=0)
+        ranks = profile.parallel.ranks
+        argv = ranks_argv(slurm, profile.name, place, ranks, gpus=ranks)
+        folder = os.path.dirname(self.installation.program)
+        return [*argv, f"{folder}/{BENCH_LAUNCHER}" if folder else BENCH_LAUNCHER]
+
     def _stage(
         self,
         name: StageName,
@@ -342,6 +356,8 @@ class BenchPlanner:
         profile, inside = self.profile, self.installation.container
         env = ({} if name == "dataset" else ENV) | profile.launch.env
         container_ref = ""
+        if profile.launch.slurm is not None:
+            argv = [*self._srun(profile.launch.slurm, name), *argv]
         if inside is not None:
             command = container.wrap_command(
                 inside,

@@ -11,7 +11,15 @@ from runner.engines.tensorrt_llm.more_options import with_fields
 from runner.engines.tensorrt_llm.sections import TrtllmParallel
 from runner.plan.skip import SkipKind, SkipReason
 from runner.schema.axes import SweepSection, TuneSection
-from runner.schema.base import NAME_PATTERN, Container, PositiveInt, Profile, Section, TimeLimit
+from runner.schema.base import (
+    NAME_PATTERN,
+    Container,
+    PositiveInt,
+    Profile,
+    Section,
+    SlurmSection,
+    TimeLimit,
+)
 
 BenchStage = Literal["build", "benchmark"]
 BenchCommand = Literal["throughput", "latency"]
@@ -234,6 +242,7 @@ class BenchLaunch(Section, frozen=True):
         msgspec.field(default_factory=dict)
     )
     time_limit: TimeLimit = 0
+    slurm: SlurmSection = None
     container: Annotated[
         Container | None, Meta(description="run the stages in a container; null: on this machine")
     ] = None

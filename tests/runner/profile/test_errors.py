@@ -172,7 +172,7 @@ def test_the_good_profile_is_good() -> None:
         pytest.param(
             "benchmark:\n  num_runs: 3\n", "launch:\n",
             "p.yaml:13: launch: null (nothing) is not allowed; allowed: a section with the keys python,"
-            " mpirun, env, time_limit",
+            " mpirun, env, time_limit, slurm",
             id="empty section",
         ),
         pytest.param(

@@ -232,6 +232,8 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
     from runner.plan.plan import RUN_DIR, as_shell, files_read
     from runner.plan.redaction import redact_plan
     from runner.run import layout
+    from runner.run.job import SCRIPT
+    from runner.slurm.script import job_script
 
     try:
         plan = redact_plan(layout.load_plan(run_dir) if run_dir is not None else make_plan(profile))
@@ -239,6 +241,10 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
         return RunCommands(error=str(error.args[0]), hint=error.hint)
     commands: list[ShellCommand] = []
     files: dict[str, str] = {}
+    if plan.job is not None and plan.job.mode == "sbatch":
+        script = job_script(plan.job, run_dir or RUN_DIR)
+        title = f"the job that is submitted with sbatch, {run_dir or RUN_DIR}/{SCRIPT}"
+        commands.append(ShellCommand(title, "", lines=tuple(script.splitlines())))
     for stage in plan.stages:
         where = "$RUN, the directory of the new run" if stage.cwd == str(RUN_DIR) else stage.cwd
         title = f"{stage.name}: {plural(stage.ranks, 'rank')}, in {where}"
