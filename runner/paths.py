@@ -140,6 +140,11 @@ def tiles_dir() -> Path:
     return state_home() / "tiles"
 
 
+def fleet_dir() -> Path:
+    """Return the directory of the copies of other machines' runs; it may be deleted at any time."""
+    return state_home() / "fleet"
+
+
 def trash_dir() -> Path:
     """Return the directory of deleted runs; it is inside `runs_dir()`, so that deleting is one rename."""
     return runs_dir() / ".trash"

@@ -33,6 +33,7 @@ def commands(readme: str) -> list[str]:
 def forms(line: str) -> list[list[str]]:
     """The forms of a command that a line tells: `ls | show RUN` are two; brackets mean optional."""
     line = re.sub(r"'[^']*'|\"[^\"]*\"", "TEXT", line.removeprefix("trtbench-tui "))
+    line = re.sub(r"^--host \S+ ?", "", line)
     return [re.sub(r"[\[\]]", " ", form).split() for form in line.split(" | ")]
 
 

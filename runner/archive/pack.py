@@ -73,7 +73,7 @@ def pack_run(run_dir: Path, target: Path | None = None) -> PackedRun:
     target = target or Path()
     if target.is_dir():
         target = target / f"{run}{SUFFIX}"
-    changed = _without_secrets(run_dir, plan)
+    changed = public_files(run_dir, plan)
     with open_output(None if target == STDOUT else target) as file:
         _write(run_dir, run, changed, mask_of(plan), file)
     return PackedRun(target, redaction.withheld_names(plan))
@@ -88,7 +88,7 @@ def _id_of(run_dir: Path) -> str:
     raise UserError(f"{run_dir}: neither its name nor its report contains the id of a run")
 
 
-def _without_secrets(run_dir: Path, plan: Plan) -> dict[str, bytes]:
+def public_files(run_dir: Path, plan: Plan) -> dict[str, bytes]:
     """Return the new content of files that contain a secret or the on-end command, by name.
 
     Raises:

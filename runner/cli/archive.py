@@ -36,7 +36,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         metavar="FILE",
         help="a file or a directory; `-` is standard output (default: RUN.zip in the working directory)",
     )
-    archive.set_defaults(command=_archive)
+    archive.set_defaults(command=_archive, on_hosts="run")
 
     importer = commands.add_parser(
         "import",

@@ -91,7 +91,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="write the comparison to FILE.html (with charts), FILE.md or FILE.json",
     )
     compare.add_argument("--headless", action="store_true", help="print text, also on a terminal")
-    compare.set_defaults(command=_compare)
+    compare.set_defaults(command=_compare, on_hosts="sides")
 
 
 def _percent(text: str) -> float:

@@ -64,7 +64,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="log the run to MLflow at URI, or at the configured server (needs the extra `mlflow`)",
     )
     export.add_argument("--schema", action="store_true", help="print the JSON Schema of --format json")
-    export.set_defaults(command=_export)
+    export.set_defaults(command=_export, on_hosts="side")
 
 
 def _export(arguments: argparse.Namespace) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
@@ -43,7 +43,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     ls.add_argument("--disk", action="store_true", help="show the disk space that they use")
     ls.add_argument("-q", "--quiet", action="store_true", help="print the ids only, one per line")
     ls.add_argument("--json", action="store_true", help="print one JSON object per line")
-    ls.set_defaults(command=_ls)
+    ls.set_defaults(command=_ls, on_hosts="list")
 
     trend = commands.add_parser("trend", help="show how the numbers of a profile changed from run to run")
     trend.add_argument("profile", metavar="PROFILE")
@@ -103,7 +103,6 @@ def _limit(text: str) -> int:
 
 def _ls(arguments: argparse.Namespace) -> int:
     from runner.history import ordering, query
-    from runner.history import run_list as listing
     from runner.history.reader import read_entries
 
     text = " ".join(arguments.filter)
@@ -113,24 +112,49 @@ def _ls(arguments: argparse.Namespace) -> int:
     sort = ordering.find_sort(arguments.sort or "when")
     query.parse_filter(text, 0.0)  # report a mistake before anything is read
     disk = arguments.disk or sort.name == "disk" or query.needs_disk(text)
-    every = read_entries(disk=disk)
-    found = ordering.sort_entries(query.filter_entries(every, text), sort, reverse=arguments.reverse)
+    return list_runs(arguments, read_entries(disk=disk))
+
+
+def list_runs(
+    arguments: argparse.Namespace,
+    every: Sequence[RunEntry],
+    host_of: Callable[[RunEntry], str] | None = None,
+) -> int:
+    """Print the runs that the options of `ls` select.
+
+    Args:
+        arguments: the options.
+        every: all runs, newest first.
+        host_of: the machine of a run, which then is a column; None: all are of this machine.
+
+    Raises:
+        UserError: the filter or the order is invalid.
+    """
+    from runner.history import ordering, query
+    from runner.history import run_list as listing
+
+    sort = ordering.find_sort(arguments.sort or "when")
+    matching = query.filter_entries(every, " ".join(arguments.filter))
+    found = ordering.sort_entries(matching, sort, reverse=arguments.reverse)
     shown = found[: arguments.limit]
     if arguments.quiet:
-        sys.stdout.writelines(f"{entry.run_dir.name}\n" for entry in shown)
+        for entry in shown:
+            print(f"{host_of(entry)}:{entry.run}" if host_of is not None else entry.run_dir.name)
         return ExitCode.OK
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     if arguments.group and not arguments.json:
         groups = ordering.group_by_profile(every)
-        lines = listing.as_groups(groups, ordering.group_by_profile(shown), disk=arguments.disk, width=width)
+        lines = listing.as_groups(
+            groups, ordering.group_by_profile(shown), disk=arguments.disk, width=width, host_of=host_of
+        )
         sys.stdout.write(lines)
     elif arguments.json:
         in_groups = [entry for group in ordering.group_by_profile(shown).values() for entry in group]
-        sys.stdout.write(listing.as_json(in_groups if arguments.group else shown))
+        sys.stdout.write(listing.as_json(in_groups if arguments.group else shown, host_of))
     elif shown:
-        sys.stdout.write(listing.as_text(shown, disk=arguments.disk, width=width))
+        sys.stdout.write(listing.as_text(shown, disk=arguments.disk, width=width, host_of=host_of))
     if not shown and not arguments.json:
-        sys.stdout.write(listing.NO_MATCH if every else listing.NO_RUNS)
+        sys.stdout.write(listing.NO_MATCH if every else listing.NO_RUNS if host_of is None else "no runs\n")
     if not arguments.json:
         _print_totals(found, shown, disk=arguments.disk)
     return ExitCode.OK

@@ -32,12 +32,14 @@ from runner.cli import (
 )
 from runner.cli.dashboard import open_dashboard
 from runner.cli.examples import add_examples
-from runner.cli.options import SubCommands, add_theme_option
+from runner.cli.options import SubCommands, add_host_option, add_theme_option
 from runner.errors import ExitCode, UserError
 from runner.util import signals
 from runner.util.console import clean_output
 from runner.util.threads import on_thread_error
 
+SERVE_STDIO = "serve-stdio"
+"""The other end of `--host`, which ssh starts; not a command for people, so no help lists it."""
 NEAREST = 3
 """commands that an unknown one is answered with"""
 COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
@@ -66,6 +68,7 @@ report progress on stderr and print the final table on stdout.
 
 RUN is the id of a run, a unique part of the id (its last 4 letters), the name
 you gave it, its directory, or `last`. SWEEP names a sweep in the same way.
+With --host, RUN is one of those machines; HOST:RUN says which.
 
 exit codes:
   0    success; the run finished
@@ -102,6 +105,10 @@ def _report_crash(error: BaseException) -> ExitCode:
 
 def _run(argv: Sequence[str] | None) -> int:
     options = metrics.expand_help_topic(list(sys.argv[1:] if argv is None else argv))
+    if options == [SERVE_STDIO]:
+        from runner.fleet.stdio import serve_stdio
+
+        return serve_stdio()
     parser = build_parser()
     code: int = ExitCode.OK
     try:
@@ -118,6 +125,8 @@ def _run(argv: Sequence[str] | None) -> int:
         if not arguments.without_runs:
             paths.check_home()
         command: Callable[[argparse.Namespace], int] = arguments.command
+        if arguments.host is not None:
+            from runner.cli.fleet import run_on_hosts as command
         code = int(command(arguments))
         sys.stdout.flush()  # report a write error here, not when Python exits
         return code
@@ -147,7 +156,7 @@ def _check_command(parser: argparse.ArgumentParser, options: Sequence[str]) -> N
     """
     words = iter(options)
     for word in words:
-        if word == "--theme":
+        if word in ("--theme", "--host"):
             next(words, None)
         elif not word.startswith("-"):
             break
@@ -197,14 +206,15 @@ def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
     parser = argparse.ArgumentParser(
         prog="trtbench-tui",
-        usage="%(prog)s [-h] [--version] [--theme THEME] [COMMAND ...]",
+        usage="%(prog)s [-h] [--version] [--theme THEME] [--host HOSTS]\n" + " " * 20 + "[COMMAND ...]",
         epilog=EPILOG,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--version", action="version", version=f"trtbench-tui {VERSION}")
     add_theme_option(parser)
+    add_host_option(parser)
     # `without_runs`: the command also works when the directory of the runs cannot be read.
-    parser.set_defaults(command=open_dashboard, without_runs=False)
+    parser.set_defaults(command=open_dashboard, without_runs=False, on_hosts=None)
     # The description lists the commands in groups; argparse can print one list only.
     commands = parser.add_subparsers(metavar="COMMAND", prog=parser.prog, help=argparse.SUPPRESS)
     for family in (

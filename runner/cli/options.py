@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Literal
 
 from runner.util.themes import THEME_NAMES
 
 SubCommands = argparse._SubParsersAction  # argparse has no public name for the result of add_subparsers
+
+
+OnHosts = Literal["list", "stop", "attach", "run", "side", "sides"]
+"""How a command names its runs when it gets `--host`; without such a value, it works on this machine only."""
 
 
 def add_output_options(parser: argparse.ArgumentParser) -> None:
@@ -35,6 +40,15 @@ def add_theme_option(parser: argparse.ArgumentParser) -> None:
         metavar="THEME",
         default=argparse.SUPPRESS,
         help=f"{', '.join(THEME_NAMES)}; for this start only (ctrl+t changes it permanently)",
+    )
+
+
+def add_host_option(parser: argparse.ArgumentParser) -> None:
+    """Add `--host`, which comes before the command."""
+    parser.add_argument(
+        "--host",
+        metavar="HOSTS",
+        help="runs of other machines, through your ssh: user@box or a Host of ~/.ssh/config, with commas",
     )
 
 

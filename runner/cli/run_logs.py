@@ -18,11 +18,11 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     logs = commands.add_parser("logs", help="print the output of the stages of a run")
     add_run(logs)
     logs.add_argument("-f", "--follow", action="store_true", help="print new output until the run has ended")
-    logs.set_defaults(command=_logs)
+    logs.set_defaults(command=_logs, on_hosts="run")
 
     wait = commands.add_parser("wait", help="wait until a run has ended; its outcome is the exit code")
     add_run(wait)
-    wait.set_defaults(command=_wait)
+    wait.set_defaults(command=_wait, on_hosts="attach")
 
 
 def _logs(arguments: argparse.Namespace) -> int:

@@ -93,23 +93,23 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="no dashboard; while the run continues, update a file for the textfile collector, or serve the"
         " metrics at http://127.0.0.1:PORT/metrics (needs the extra `prometheus`)",
     )
-    attach.set_defaults(command=_attach)
+    attach.set_defaults(command=_attach, on_hosts="attach")
 
     stop = commands.add_parser("stop", help="stop a run and all its processes")
     add_run(stop)
     stop.add_argument("--all", action="store_true", help="stop all sweeps and all runs of this machine")
-    stop.set_defaults(command=_stop)
+    stop.set_defaults(command=_stop, on_hosts="stop")
 
     show = commands.add_parser("show", help="print the final table of a run")
     add_run(show)
     show.add_argument("--json", action="store_true", help="print the report as one JSON object")
-    show.set_defaults(command=_show)
+    show.set_defaults(command=_show, on_hosts="run")
 
     replay = commands.add_parser("replay", help="play back a run as it happened")
     add_run(replay)
     replay.add_argument("--speed", type=_speed, default=1.0, metavar="N", help="N times as fast (default 1)")
     add_output_options(replay)
-    replay.set_defaults(command=_replay)
+    replay.set_defaults(command=_replay, on_hosts="run")
 
 
 def _prometheus(text: str) -> Path | int:

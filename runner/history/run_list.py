@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import msgspec
 from msgspec.structs import asdict
@@ -19,13 +19,23 @@ from runner.util.formatting import duration, format_number, plural
 SPARK = 24
 NO_RUNS = "no runs yet; `trtbench-tui run quickstart` starts one\n"
 NO_MATCH = "no run matches the filter\n"
-_LEFT = frozenset({"", "STATE", "PROFILE", "STARTED", "TAGS", "CAUSE", "DELETED", "RUN", "GPU"})
+_LEFT = frozenset({"", "HOST", "STATE", "PROFILE", "STARTED", "TAGS", "CAUSE", "DELETED", "RUN", "GPU"})
 """titles of left-aligned columns; all other columns are numbers and right-aligned"""
 
 
-def as_text(entries: Sequence[RunEntry], *, disk: bool = False, width: int | None = None) -> str:
+HostOf = Callable[[RunEntry], str]
+"""the machine of a run; a list with it has a column for it"""
+
+
+def as_text(
+    entries: Sequence[RunEntry],
+    *,
+    disk: bool = False,
+    width: int | None = None,
+    host_of: HostOf | None = None,
+) -> str:
     """Return one aligned line a run; lines longer than `width` columns end in `…`."""
-    return "".join(f"{_cut(line, width)}\n" for line in _aligned(_rows(entries, disk)))
+    return "".join(f"{_cut(line, width)}\n" for line in _aligned(_rows(entries, disk, host_of)))
 
 
 def as_groups(
@@ -34,6 +44,7 @@ def as_groups(
     *,
     disk: bool = False,
     width: int | None = None,
+    host_of: HostOf | None = None,
 ) -> str:
     """Return a heading for each profile with the trend of all its runs, followed by the shown runs.
 
@@ -42,6 +53,7 @@ def as_groups(
         shown: those of them to list.
         disk: with their disk usage.
         width: columns of the terminal; longer lines are cut; None: never cut.
+        host_of: the machine of a run, for a column; None: no column.
     """
     lines: list[str] = []
     for profile, entries in shown.items():
@@ -49,7 +61,7 @@ def as_groups(
         heading = f"{profile or 'not a run'} · {len(entries)} of {plural(len(groups[profile]), 'run')}"
         lines += [""] if lines else []
         lines.append(plain_text(heading) + (f" · {_trend_text(trend)}" if trend else ""))
-        lines += [f"  {line}" for line in _aligned(_rows(entries, disk))]
+        lines += [f"  {line}" for line in _aligned(_rows(entries, disk, host_of))]
     return "".join(f"{_cut(line, width)}\n" for line in lines)
 
 
@@ -61,13 +73,15 @@ def _trend_text(trend: Trend) -> str:
     return f"{trend.title}: {sparkline(rates, SPARK)} {newest}{by}"
 
 
-def _rows(entries: Iterable[RunEntry], disk: bool) -> Iterator[list[str]]:
+def _rows(entries: Iterable[RunEntry], disk: bool, host_of: HostOf | None) -> Iterator[list[str]]:
     title = ["", "STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "WARNINGS"]
+    title[1:1] = ["HOST"] if host_of is not None else []
     yield [*title, *(["DISK"] if disk else []), "TAGS", "CAUSE"]
     for entry in entries:
         best = entry.best
         yield [
             entry.run.rpartition("_")[2],
+            *([host_of(entry)] if host_of is not None else []),
             "no run" if entry.foreign else entry.status,
             f"“{entry.name}”" if entry.name else entry.profile,
             format_time(entry.started),
@@ -86,9 +100,17 @@ def cause_of(entry: RunEntry) -> str:
     return entry.cause.replace(f"{entry.run_dir}/", "").removeprefix(f"{entry.run_dir}: ")
 
 
-def as_json(entries: Iterable[RunEntry]) -> str:
-    """Return one JSON object per line."""
-    return "".join(f"{ascii_json(msgspec.json.encode(_plain(entry))).decode()}\n" for entry in entries)
+def as_json(entries: Iterable[RunEntry], host_of: HostOf | None = None) -> str:
+    """Return one JSON object per line; `from` is the machine that was asked for it."""
+
+    def line(entry: RunEntry) -> str:
+        fields = _plain(entry)
+        if host_of is not None:
+            del fields["run_dir"]  # of a copy, which may not exist
+            fields["from"] = host_of(entry)
+        return ascii_json(msgspec.json.encode(fields)).decode()
+
+    return "".join(f"{line(entry)}\n" for entry in entries)
 
 
 def _plain(entry: RunEntry) -> dict[str, object]:

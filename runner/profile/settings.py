@@ -44,6 +44,19 @@ class Hooks(Section, frozen=True):
     ] = None
 
 
+class FleetHost(Section, frozen=True, kw_only=True):
+    """A machine whose runs are shown here, reached with ssh."""
+
+    host: Annotated[str, Meta(description="destination for ssh: user@box, or a Host of ~/.ssh/config")]
+    command: Annotated[
+        str,
+        Meta(description="trtbench-tui on that machine, as its shell finds it: /opt/venv/bin/trtbench-tui"),
+    ] = "trtbench-tui"
+    ssh: Annotated[
+        list[str], Meta(description="the ssh program here and its options, like [ssh, -p, '2222']")
+    ] = msgspec.field(default_factory=lambda: ["ssh"])
+
+
 class Settings(Section, frozen=True):
     """`$XDG_CONFIG_HOME/trtbench/settings.yaml`, with the defaults."""
 
@@ -52,6 +65,9 @@ class Settings(Section, frozen=True):
     welcome: Annotated[bool, Meta(description="show a welcome on the home screen until the first run")] = True
     notify: Notify = msgspec.field(default_factory=Notify)
     hooks: Hooks = msgspec.field(default_factory=Hooks)
+    hosts: Annotated[list[FleetHost], Meta(description="machines of the screen `hosts` and of --host")] = (
+        msgspec.field(default_factory=list)
+    )
 
 
 def load() -> Settings:

@@ -14,6 +14,9 @@ from runner.util.formatting import duration
 from runner.util.machine_lock import Busy, Lock, LockError
 from runner.util.machine_queue import Ticket
 
+_PREFIX, _SUFFIX = "trtbench-", ".lock"
+"""of the names of lock files"""
+
 
 class Occupied(NamedTuple):
     """A device that a run cannot have yet."""
@@ -59,6 +62,16 @@ def find_holders(devices: Sequence[str]) -> list[DeviceHolder]:
             user, age = processes.owner_name(holder.pid), processes.age_s(holder.pid)
             found.append(DeviceHolder(device, holder.name, holder.pid, user, age))
     return found
+
+
+def find_all_holders() -> list[DeviceHolder]:
+    """Return who holds any device of this machine now, of all users, without taking a lock."""
+    try:
+        names = os.listdir(machine_lock.find_directory(paths.device_locks_override()))
+    except (LockError, OSError):
+        return []
+    files = (name for name in names if name.startswith(_PREFIX) and name.endswith(_SUFFIX))
+    return find_holders([name.removeprefix(_PREFIX).removesuffix(_SUFFIX) for name in files])
 
 
 def device_user(device: str) -> str:
@@ -141,4 +154,4 @@ def lock_file_name(device: str) -> str:
     """
     safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in device)
     job = os.environ.get("SLURM_JOB_ID", "")
-    return f"trtbench-job{job}-{safe}.lock" if job.isdecimal() else f"trtbench-{safe}.lock"
+    return f"{_PREFIX}job{job}-{safe}{_SUFFIX}" if job.isdecimal() else f"{_PREFIX}{safe}{_SUFFIX}"

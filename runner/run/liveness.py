@@ -97,8 +97,21 @@ def claim(directory: Path) -> None:
     write_owner(directory, owner_of(directory, os.getpid()))
 
 
+def is_mirror(directory: Path) -> bool:
+    """Check whether a directory is the copy of another machine's run that `runner.fleet` keeps up to date.
+
+    Its place decides, and nothing that is in it.
+    """
+    try:
+        return paths.fleet_dir().resolve() in directory.resolve().parents
+    except (OSError, RuntimeError):
+        return False
+
+
 def check(directory: Path) -> Liveness:
     """Return what is known of the supervisor of a directory; writes nothing."""
+    if is_mirror(directory):
+        return Liveness.ELSEWHERE
     owner = read_owner(directory)
     if owner is None and (directory / JOB).exists():
         return Liveness.ELSEWHERE
@@ -201,6 +214,8 @@ def signal_supervisor(directory: Path, number: int) -> bool:
 
 def unreachable_reason(directory: Path) -> str:
     """Return why a live supervisor gets no signals from here, and what to do; empty: it can be killed."""
+    if is_mirror(directory):
+        return "it runs on another machine, which has not confirmed the stop yet"
     owner = read_owner(directory)
     if owner is None or may_signal(directory, owner):
         return ""

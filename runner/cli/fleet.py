@@ -1,0 +1,115 @@
+"""`--host`: commands on the runs of other machines.
+
+A run that a command names is copied first; the command then reads the copy like a run of this machine.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.cli.options import OnHosts
+from runner.errors import ExitCode, UserError
+
+if TYPE_CHECKING:
+    from runner.fleet.fleet import Fleet, FoundRun
+
+ALL = 20_000
+"""ended runs of a host that a command looks through"""
+
+
+def run_on_hosts(arguments: argparse.Namespace) -> int:
+    """Run a command on the hosts of `--host`.
+
+    Raises:
+        UserError: no host answers, there is no such run, or the command works on this machine only.
+    """
+    from runner.fleet.fleet import opened
+    from runner.fleet.hosts import chosen_hosts
+
+    hosts = chosen_hosts(arguments.host)
+    if not hosts:
+        raise UserError("--host names no host")
+    on_hosts: OnHosts | None = arguments.on_hosts
+    if on_hosts is None:
+        able = "ls, attach, stop, show, compare, export, replay, logs, wait and archive"
+        raise UserError(
+            f"this command does not take --host; {able} do",
+            hint="`ssh HOST trtbench-tui ...` runs any command on the other machine",
+        )
+    with opened(hosts, newest=ALL) as fleet:
+        unlisted = fleet.wait_for_lists()
+        for host, reason in unlisted.items():
+            print(f"trtbench-tui: {host}: {reason}", file=sys.stderr)
+        if len(unlisted) == len(hosts):
+            return ExitCode.BAD_INPUT
+        if on_hosts == "list":
+            listed = _list(fleet, arguments)
+            return ExitCode.BAD_INPUT if unlisted else listed
+        if on_hosts == "stop":
+            return _stop(fleet, arguments)
+        _copy_named_runs(fleet, arguments, on_hosts)
+        run_command: Callable[[argparse.Namespace], int] = arguments.command
+        return run_command(arguments)
+
+
+def _list(fleet: Fleet, arguments: argparse.Namespace) -> int:
+    from runner.cli.history import list_runs
+
+    if arguments.disk:
+        raise UserError("--disk is not known of other machines", hint="`ssh HOST trtbench-tui ls --disk`")
+    found = {run.entry.run_dir: run for run in fleet.runs()}
+    entries = sorted(
+        (run.entry for run in found.values()), key=lambda entry: (entry.started, entry.run), reverse=True
+    )
+    return list_runs(arguments, entries, lambda entry: found[entry.run_dir].host)
+
+
+def _stop(fleet: Fleet, arguments: argparse.Namespace) -> int:
+    from runner.run.liveness import host_name
+    from runner.util.processes import user_name
+
+    if arguments.all:
+        raise UserError(
+            "--all stops the runs of one machine", hint="`ssh HOST trtbench-tui stop --all` stops all there"
+        )
+    found = fleet.find(arguments.run)
+    if found.entry.ended:
+        print(f"{found.host}:{found.id} has already ended", file=sys.stderr)
+        return ExitCode.OK
+    status = fleet.stop_and_wait(found, f"{user_name()} on {host_name()}, with trtbench-tui stop")
+    print(f"{found.host}:{found.id} {status}", file=sys.stderr)
+    return ExitCode.OK
+
+
+def _copy_named_runs(fleet: Fleet, arguments: argparse.Namespace, on_hosts: OnHosts) -> None:
+    """Replace the names of runs in the arguments by the directories of their copies."""
+    if on_hosts == "sides":
+        arguments.sides = [_side(fleet, side) for side in arguments.sides]
+    elif on_hosts == "side":
+        arguments.run = _side(fleet, arguments.run) if arguments.run is not None else None
+    else:
+        found = fleet.find(arguments.run)
+        arguments.run = str(fleet.copy(found, whole=on_hosts == "run" or found.entry.ended))
+
+
+def _side(fleet: Fleet, side: str) -> str:
+    """Return a side of a comparison with directories instead of names; a run may also be one of here."""
+    names = [name.strip() for name in side.split(",")]
+    return ",".join(str(_copied_or_own(fleet, name)) for name in names)
+
+
+def _copied_or_own(fleet: Fleet, name: str) -> Path:
+    from runner.history.lookup import find_run
+
+    try:
+        found: FoundRun = fleet.find(name)
+    except UserError as unknown:
+        try:
+            return find_run(name)
+        except UserError:
+            raise unknown from None
+    return fleet.copy(found, whole=True)

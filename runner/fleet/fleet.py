@@ -1,0 +1,215 @@
+"""Several hosts at once: their state for a screen, and their runs by the name that a user types."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.errors import UserError
+from runner.fleet.hosts import short_name
+from runner.fleet.link import Link, LinkState, LinkStatus
+from runner.fleet.mirror import Mirror, mirror_dir, remove_unused
+from runner.fleet.remote_host import RemoteHost, StopState
+from runner.fleet.wire import Listing, RemoteRun
+from runner.history.run_entry import RunEntry, entry_of
+from runner.profile.settings import FleetHost
+
+POLL_S = 0.05
+FIRST_ANSWER_S = 60.0
+"""how long a command waits for the list of a host"""
+STOP_S = 90.0
+"""how long a command waits for the end of a run that it stopped: the other side kills it after 30 s"""
+
+
+@dataclass(frozen=True)
+class HostView:
+    """One host at one moment."""
+
+    name: str
+    """as the user writes it"""
+    link: LinkState
+    version: str
+    listing: Listing | None
+    """the last one that arrived, also while there is no connection; None: none yet"""
+    age_s: float | None
+    """seconds since it arrived"""
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run of a host."""
+
+    host: str
+    run: RemoteRun
+
+    @property
+    def id(self) -> str:
+        return self.run.facts.run
+
+    @property
+    def entry(self) -> RunEntry:
+        """The row of the list; its directory is that of the copy, which may not exist."""
+        entry = entry_of(mirror_dir(self.host, self.id), self.run.facts)
+        return RunEntry(
+            **{name: getattr(entry, name) for name in entry.__struct_fields__}
+            | {"name": self.run.name, "tags": self.run.tags, "note": self.run.note}
+        )
+
+
+class Fleet:
+    """The links to some hosts; `close` ends all of them."""
+
+    def __init__(self, hosts: Sequence[FleetHost], *, newest: int = 200) -> None:
+        self.hosts = tuple(host.host for host in hosts)
+        self._links = {host.host: Link(host, RemoteHost(host.host, newest)) for host in hosts}
+
+    def start(self) -> None:
+        remove_unused()
+        for link in self._links.values():
+            link.start()
+
+    def close(self) -> None:
+        for link in self._links.values():
+            link.close()
+
+    def views(self) -> list[HostView]:
+        """Return every host, in the order of the user."""
+        return [self._view(name) for name in self.hosts]
+
+    def _view(self, name: str) -> HostView:
+        link = self._links[name]
+        remote = link.remote
+        with remote.lock:
+            age = time.monotonic() - remote.listed_at if remote.listed_at is not None else None
+            return HostView(name, link.state, remote.version, remote.listing, age)
+
+    def runs(self) -> Iterator[FoundRun]:
+        """Yield the listed runs of all hosts, each host's newest first."""
+        for view in self.views():
+            for run in view.listing.runs if view.listing is not None else ():
+                yield FoundRun(view.name, run)
+
+    def refresh(self) -> None:
+        for link in self._links.values():
+            link.refresh()
+
+    def follow(self, host: str, run: str) -> Mirror:
+        """Copy a run from now on.
+
+        Raises:
+            UserError: the directory of the copy cannot be made.
+        """
+        try:
+            return self._links[host].remote.follow(run)
+        except OSError as error:
+            raise UserError(f"{error.filename}: cannot make the copy of the run: {error.strerror}") from None
+
+    def stop(self, host: str, run: str, by: str) -> StopState:
+        """Ask a run to stop; the answer arrives in the returned state."""
+        return self._links[host].remote.stop(run, by)
+
+    # --- for commands -----------------------------------------------------------------------------------
+
+    def wait_for_lists(self, patience_s: float = FIRST_ANSWER_S) -> dict[str, str]:
+        """Wait until every host has sent its list or cannot be reached; return the reasons of the latter."""
+        deadline = time.monotonic() + patience_s
+        while time.monotonic() < deadline and any(map(_is_open_question, self.views())):
+            time.sleep(POLL_S)
+        return {view.name: _why_unlisted(view) for view in self.views() if view.listing is None}
+
+    def find(self, name: str) -> FoundRun:
+        """Find a run by `[HOST:]` and `last`, its id, its name, or a unique part of its id.
+
+        Raises:
+            UserError: none or several match.
+        """
+        host, wanted = self._split(name)
+        runs = [run for run in self.runs() if host in ("", run.host)]
+        if wanted == "last" and runs:
+            return max(runs, key=lambda run: run.run.facts.started)
+        exact = [run for run in runs if run.id == wanted or run.id.endswith(f"_{wanted}")]
+        found = exact or [run for run in runs if wanted and wanted == run.run.name]
+        found = found or [run for run in runs if wanted and wanted in run.id]
+        where = host or ", ".join(self.hosts)
+        if not found:
+            raise UserError(
+                f"there is no run {wanted!r} on {where}", hint="`trtbench-tui --host HOST ls` lists its runs"
+            )
+        if len(found) > 1:
+            shown = ", ".join(f"{run.host}:{run.id}" for run in found[:4])
+            raise UserError(
+                f"{name!r} matches {len(found)} runs: {shown}{', ...' if len(found) > 4 else ''}",
+                hint="write HOST:RUN, and a longer part of the id",
+            )
+        return found[0]
+
+    def _split(self, name: str) -> tuple[str, str]:
+        """Split `HOST:RUN`; a host may be written without its user."""
+        for host in sorted(self.hosts, key=len, reverse=True):
+            for prefix in (f"{host}:", f"{short_name(host)}:"):
+                if name.startswith(prefix):
+                    return host, name.removeprefix(prefix)
+        return "", name
+
+    def copy(self, found: FoundRun, *, whole: bool) -> Path:
+        """Return the directory of the copy of a run, once it can be read.
+
+        Args:
+            found: the run.
+            whole: wait until it has everything that the run had written.
+
+        Raises:
+            UserError: it cannot be copied.
+        """
+        mirror = self.follow(found.host, found.id)
+        while not (mirror.is_complete() if whole else mirror.has_plan()):
+            view = self._view(found.host)
+            why = mirror.problem or (view.link.reason if view.link.status is LinkStatus.REFUSED else "")
+            if why:
+                raise UserError(f"{found.host}:{found.id}: {why}")
+            time.sleep(POLL_S)
+        if not mirror.has_plan():
+            raise UserError(f"{found.host}:{found.id}: not a run that this version can read")
+        return mirror.run_dir
+
+    def stop_and_wait(self, found: FoundRun, by: str) -> str:
+        """Stop a run and wait for its end; return its status.
+
+        Raises:
+            UserError: it cannot be stopped, or its host does not answer.
+        """
+        state = self.stop(found.host, found.id, by)
+        deadline = time.monotonic() + STOP_S
+        while time.monotonic() < deadline:
+            if state.answer:
+                raise UserError(f"{found.host}:{found.id}: {state.answer}")
+            now = next((run for run in self.runs() if (run.host, run.id) == (found.host, found.id)), None)
+            if state.answer is not None and (now is None or now.entry.ended):
+                return now.run.facts.status if now is not None else "stopped"
+            self._links[found.host].remote.refresh_list()
+            time.sleep(POLL_S * 4)
+        reason = self._view(found.host).link.reason or "it has not ended yet"
+        raise UserError(f"{found.host}:{found.id} does not stop: {reason}")
+
+
+def _is_open_question(view: HostView) -> bool:
+    pending = view.link.status in (LinkStatus.CONNECTING, LinkStatus.CONNECTED) or view.link.was_cut
+    return view.listing is None and pending
+
+
+def _why_unlisted(view: HostView) -> str:
+    return view.link.reason or "no answer"
+
+
+@contextmanager
+def opened(hosts: Sequence[FleetHost], *, newest: int = 200) -> Iterator[Fleet]:
+    """Connect to hosts for the time of a block."""
+    fleet = Fleet(hosts, newest=newest)
+    fleet.start()
+    try:
+        yield fleet
+    finally:
+        fleet.close()

@@ -1,0 +1,264 @@
+"""What this machine knows of another one and wants from it, across any number of connections.
+
+`RemoteHost` keeps the list, the copies and the stops; a `Connection` is one attempt that may be cut at any
+byte. Neither moves bytes: `runner.fleet.link` does.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+
+import msgspec
+
+from runner import VERSION
+from runner.fleet.mirror import DiskFullError, Mirror
+from runner.fleet.wire import (
+    PROTOCOL,
+    CaughtUp,
+    Greeting,
+    GreetingReader,
+    Listing,
+    ListRuns,
+    Piece,
+    Ping,
+    Pong,
+    Receiver,
+    Refused,
+    Reply,
+    Request,
+    Restart,
+    Sender,
+    Stop,
+    StopAnswer,
+    Unfollow,
+    Whole,
+    WireError,
+)
+from runner.run import layout
+from runner.util.bounds import LAST_WALL
+from runner.util.foreign_text import one_line
+
+LIST_EVERY_S = 5.0
+PING_EVERY_S = 5.0
+_LOOK_EVERY_S = 0.5
+"""how often the requests for a stop in the directories of the copies are looked for"""
+_MOST_TEXT = 300
+MOST_GPUS = 256
+"""of a machine that are shown"""
+
+
+class VersionError(Exception):
+    """The other side speaks another protocol; trying again does not help. One sentence."""
+
+
+@dataclass
+class StopState:
+    """A stop that was asked for."""
+
+    by: str
+    sent: bool = False
+    answer: str | None = None
+    """why it failed; empty: the run was asked to stop; None: no answer yet"""
+
+
+@dataclass
+class RemoteHost:
+    """One host; all attributes are changed under `lock`."""
+
+    name: str
+    """as the user writes it"""
+    newest: int = 200
+    """number of ended runs to list"""
+    lock: threading.RLock = field(default_factory=threading.RLock)
+    listing: Listing | None = None
+    listed_at: float | None = None
+    """when `listing` arrived, on CLOCK_MONOTONIC in seconds"""
+    version: str = ""
+    """of the program there; empty: it has not answered"""
+    mirrors: dict[str, Mirror] = field(default_factory=dict)
+    stops: dict[str, StopState] = field(default_factory=dict)
+    wants_survey: bool = False
+    wants_listing: bool = True
+
+    def follow(self, run: str) -> Mirror:
+        """Copy a run from now on.
+
+        Raises:
+            OSError: the directory of the copy cannot be made.
+            WireError: the name is not the id of a run.
+        """
+        with self.lock:
+            mirror = self.mirrors.get(run)
+            if mirror is None:
+                mirror = self.mirrors[run] = Mirror(self.name, run)
+            return mirror
+
+    def stop(self, run: str, by: str) -> StopState:
+        """Ask a run to stop; the answer arrives in the returned state."""
+        with self.lock:
+            state = self.stops[run] = StopState(by)
+            return state
+
+    def refresh(self) -> None:
+        """Ask for the machine and its runs at once."""
+        with self.lock:
+            self.wants_listing = self.wants_survey = True
+
+    def refresh_list(self) -> None:
+        """Ask for the list of runs at once."""
+        with self.lock:
+            self.wants_listing = True
+
+    def close(self) -> None:
+        with self.lock:
+            for mirror in self.mirrors.values():
+                mirror.close()
+            self.mirrors.clear()
+
+
+class Connection:
+    """One connection: bytes in, bytes out."""
+
+    def __init__(self, host: RemoteHost, clock: Callable[[], float] = time.monotonic) -> None:
+        self.host = host
+        self.is_open = False
+        """the other side has answered with its versions"""
+        self.unanswered_since: float | None = None
+        """when the oldest question without an answer was sent"""
+        self._clock = clock
+        self._greeting = GreetingReader()
+        self._receiver: Receiver[Reply] = Receiver(Reply)  # type: ignore[arg-type]
+        self._sender = Sender()
+        self._following: set[str] = set()
+        self._listed = self._pinged = self._looked = -float("inf")
+        self._pings = 0
+        with host.lock:
+            for stop in host.stops.values():
+                stop.sent = stop.answer is not None
+
+    def receive(self, data: bytes) -> None:
+        """Take bytes of the other side; everything that is complete is written.
+
+        Raises:
+            WireError: they are not what this version sends.
+            VersionError: the other side has another protocol.
+            OSError: a copy cannot be written.
+        """
+        if not self.is_open:
+            found = self._greeting.feed(data)
+            if found is None:
+                return
+            greeting, data = found
+            self._open(greeting)
+        with self.host.lock:
+            try:
+                for reply in self._receiver.feed(data):
+                    self._take(reply)
+            finally:
+                for mirror in self.host.mirrors.values():
+                    mirror.save()
+
+    def send(self) -> bytes:
+        """Return the bytes of all requests that are due."""
+        if not self.is_open:
+            return b""
+        with self.host.lock:
+            return self._sender.pack(list(self._due(self._clock())))
+
+    def _open(self, greeting: Greeting) -> None:
+        version = one_line(greeting.version)[:40]
+        if greeting.protocol != PROTOCOL:
+            raise VersionError(
+                f"trtbench-tui {version} there speaks fleet protocol {greeting.protocol}, and {VERSION} here"
+                f" {PROTOCOL}: install the same version on both machines"
+            )
+        self.is_open = True
+        self.host.version = version
+
+    def _due(self, now: float) -> Iterator[Request]:
+        host = self.host
+        if host.wants_listing or now - self._listed > LIST_EVERY_S:
+            self._listed = now
+            yield ListRuns(host.newest, host.wants_survey)
+            host.wants_listing = host.wants_survey = False
+        if now - self._looked > _LOOK_EVERY_S:
+            self._looked = now
+            self._read_stop_requests()
+        for run, mirror in host.mirrors.items():
+            if run not in self._following and not mirror.problem and mirror.take_over():
+                self._following.add(run)
+                yield mirror.request()
+        for run in self._following - host.mirrors.keys():
+            self._following.discard(run)
+            yield Unfollow(run)
+        for run, stop in host.stops.items():
+            if not stop.sent:
+                stop.sent = True
+                yield Stop(run, stop.by)
+        if now - self._pinged > PING_EVERY_S:
+            self._pinged = now
+            self._pings += 1
+            if self.unanswered_since is None:
+                self.unanswered_since = now
+            yield Ping(self._pings)
+
+    def _read_stop_requests(self) -> None:
+        """Pass on the stops that readers of the copies asked for: they wrote the usual file."""
+        for run, mirror in self.host.mirrors.items():
+            if mirror.is_writer and (by := mirror.stop_request()) is not None:
+                mirror.forget_stop_request()
+                self.host.stop(run, f"{one_line(by)}, from another machine")
+
+    def _take(self, reply: Reply) -> None:
+        host = self.host
+        self.unanswered_since = None
+        match reply:
+            case Listing():
+                host.listing, host.listed_at = _checked(reply), self._clock()
+            case Piece() | Whole() | Restart() | CaughtUp():
+                mirror = host.mirrors.get(reply.run)
+                if mirror is not None and reply.run in self._following:
+                    self._write(mirror, reply)
+            case Refused():
+                if (mirror := host.mirrors.get(reply.run)) is not None:
+                    mirror.problem = one_line(reply.reason)[:_MOST_TEXT]
+                    self._following.discard(reply.run)
+            case StopAnswer():
+                if (stop := host.stops.get(reply.run)) is not None:
+                    stop.answer = one_line(reply.problem)[:_MOST_TEXT]
+            case Pong():
+                pass
+
+    def _write(self, mirror: Mirror, reply: Piece | Whole | Restart | CaughtUp) -> None:
+        try:
+            mirror.apply(reply)
+        except DiskFullError as full:
+            mirror.problem = str(full)
+            self._following.discard(mirror.run)
+        except WireError as error:
+            raise WireError(f"run {reply.run[-4:]}: {error}") from None
+
+
+def _checked(listing: Listing) -> Listing:
+    """Return a listing whose names and numbers can be used.
+
+    Raises:
+        WireError: a number of the machine is not one.
+    """
+    try:
+        # JSON has neither NaN nor infinity, which no reader here expects.
+        plain = msgspec.json.decode(msgspec.json.encode(listing), type=Listing)
+    except (msgspec.DecodeError, RecursionError) as error:
+        raise WireError(f"the list of runs cannot be read: {error}") from None
+    runs = [
+        run
+        for run in plain.runs
+        if layout.RUN_ID.fullmatch(run.facts.run)
+        and 0 <= run.facts.started <= LAST_WALL
+        and 0 <= run.facts.seconds <= LAST_WALL
+    ]
+    machine = msgspec.structs.replace(plain.machine, gpus=plain.machine.gpus[:MOST_GPUS])
+    return msgspec.structs.replace(plain, machine=machine, runs=runs)

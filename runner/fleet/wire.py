@@ -1,0 +1,239 @@
+"""The stream between two machines: a line that names the versions, then compressed frames.
+
+Each direction is one zlib stream, flushed after every write. A frame is its length (4 bytes, big endian) and
+one message in msgpack. The other side is not trusted: noise before the first line, frames and what they
+unpack to are bounded. A frame that a cut left incomplete is never seen.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterable, Iterator
+from typing import Generic, TypeVar
+
+import msgspec
+
+from runner import VERSION
+from runner.fleet.machine import Machine
+from runner.history.run_entry import RunFacts
+
+PROTOCOL = 1
+"""changes when an older program would misunderstand the messages"""
+MARK = b"\x1etrtbench-fleet "
+"""start of the first line; a shell's start-up files may print before it"""
+MOST_NOISE = 1 << 16
+"""bytes before the end of the first line"""
+MOST_FRAME = 32 << 20
+"""bytes of one message"""
+_UNPACKED = 1 << 20
+_LENGTH = 4
+_LEVEL = 6
+
+Stamp = tuple[int, int]
+"""identity of a version of a file: size in bytes, modification time in ns"""
+
+
+class WireError(Exception):
+    """What arrived is not what this version sends; one sentence."""
+
+
+class Greeting(msgspec.Struct, frozen=True):
+    """The first line of the serving side, as JSON that every version can read."""
+
+    protocol: int
+    version: str
+    """of the program"""
+
+
+class ListRuns(msgspec.Struct, frozen=True, tag="list"):
+    """Asks for the machine and its runs."""
+
+    newest: int
+    """at most this many ended runs"""
+    survey: bool = False
+    """read the GPUs again, if no run holds a device"""
+
+
+class Follow(msgspec.Struct, frozen=True, tag="follow"):
+    """Asks for the files of a run, and for what they gain."""
+
+    run: str
+    at: dict[str, int]
+    """growing files that are here already: bytes of the original that were read"""
+    have: dict[str, Stamp]
+    """other files that are here already"""
+
+
+class Unfollow(msgspec.Struct, frozen=True, tag="unfollow"):
+    run: str
+
+
+class Stop(msgspec.Struct, frozen=True, tag="stop"):
+    run: str
+    by: str
+    """who asks, for the log of the run"""
+
+
+class Ping(msgspec.Struct, frozen=True, tag="ping"):
+    number: int
+
+
+Request = ListRuns | Follow | Unfollow | Stop | Ping
+
+
+class RemoteRun(msgspec.Struct, frozen=True):
+    """A run of the list of the other machine."""
+
+    facts: RunFacts
+    name: str = ""
+    tags: tuple[str, ...] = ()
+    note: str = ""
+    waiting: str = ""
+    """what it waits for; empty: it does not wait"""
+
+
+class Listing(msgspec.Struct, frozen=True, tag="listing"):
+    machine: Machine
+    runs: list[RemoteRun]
+    """newest first: all that are active, and the newest ended ones"""
+    left_out: int = 0
+    """ended runs beyond those"""
+
+
+class Piece(msgspec.Struct, frozen=True, tag="piece"):
+    """More of a file that grows."""
+
+    run: str
+    name: str
+    start: int
+    """offset of the first byte in the original"""
+    end: int
+    """offset after the last byte in the original, where the next piece starts"""
+    data: bytes
+    """the bytes between them, without secrets"""
+
+
+class Whole(msgspec.Struct, frozen=True, tag="whole"):
+    """A file that is written at once."""
+
+    run: str
+    name: str
+    stamp: Stamp
+    data: bytes
+
+
+class Restart(msgspec.Struct, frozen=True, tag="restart"):
+    """A growing file became shorter; its pieces start at 0 again."""
+
+    run: str
+    name: str
+
+
+class CaughtUp(msgspec.Struct, frozen=True, tag="caught_up"):
+    """Everything that the run had written was sent."""
+
+    run: str
+
+
+class Refused(msgspec.Struct, frozen=True, tag="refused"):
+    """A run cannot be followed any more; one sentence."""
+
+    run: str
+    reason: str
+
+
+class StopAnswer(msgspec.Struct, frozen=True, tag="stop_answer"):
+    run: str
+    problem: str
+    """why it cannot be stopped; empty: it was asked to stop"""
+
+
+class Pong(msgspec.Struct, frozen=True, tag="pong"):
+    number: int
+
+
+Reply = Listing | Piece | Whole | Restart | CaughtUp | Refused | StopAnswer | Pong
+
+Incoming = TypeVar("Incoming")
+
+
+def greeting() -> bytes:
+    """Return the first line of the serving side."""
+    return MARK + msgspec.json.encode(Greeting(PROTOCOL, VERSION)) + b"\n"
+
+
+class GreetingReader:
+    """Finds the first line of the serving side in what arrives."""
+
+    def __init__(self) -> None:
+        self._seen = b""
+
+    def feed(self, data: bytes) -> tuple[Greeting, bytes] | None:
+        """Return the greeting and the bytes after it; None: it is not complete yet.
+
+        Raises:
+            WireError: what arrives is something else.
+        """
+        self._seen += data
+        _, mark, rest = self._seen.partition(MARK)
+        line, newline, after = rest.partition(b"\n")
+        if not mark or not newline:
+            if len(self._seen) > MOST_NOISE:
+                raise WireError("something else than trtbench-tui answers there")
+            return None
+        try:
+            return msgspec.json.decode(line, type=Greeting), after
+        except msgspec.DecodeError:
+            raise WireError("the versions in the first line of the answer cannot be read") from None
+
+
+class Sender:
+    """Packs messages for one direction of a connection."""
+
+    def __init__(self) -> None:
+        self._stream = zlib.compressobj(_LEVEL)
+
+    def pack(self, messages: Iterable[Request | Reply]) -> bytes:
+        """Return the bytes of messages; the other side can read all of them."""
+        bodies = [msgspec.msgpack.encode(message) for message in messages]
+        if not bodies:
+            return b""
+        frames = b"".join(len(body).to_bytes(_LENGTH, "big") + body for body in bodies)
+        return self._stream.compress(frames) + self._stream.flush(zlib.Z_SYNC_FLUSH)
+
+
+class Receiver(Generic[Incoming]):
+    """Unpacks the messages of one direction of a connection."""
+
+    def __init__(self, kind: type[Incoming]) -> None:
+        self._stream = zlib.decompressobj()
+        self._decoder: msgspec.msgpack.Decoder[Incoming] = msgspec.msgpack.Decoder(kind)
+        self._rest = bytearray()
+
+    def feed(self, data: bytes) -> Iterator[Incoming]:
+        """Yield the messages that are complete.
+
+        Raises:
+            WireError: damaged, too large, or of another version.
+        """
+        while data:
+            try:
+                self._rest += self._stream.decompress(data, _UNPACKED)
+            except zlib.error as error:
+                raise WireError(f"the stream is damaged ({error})") from None
+            data = self._stream.unconsumed_tail
+            yield from self._complete()
+
+    def _complete(self) -> Iterator[Incoming]:
+        while len(self._rest) >= _LENGTH:
+            size = int.from_bytes(self._rest[:_LENGTH], "big")
+            if size > MOST_FRAME:
+                raise WireError(f"a message of {size} bytes; allowed: {MOST_FRAME}")
+            if len(self._rest) < _LENGTH + size:
+                return
+            body = bytes(self._rest[_LENGTH : _LENGTH + size])
+            del self._rest[: _LENGTH + size]
+            try:
+                yield self._decoder.decode(body)
+            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+                raise WireError(f"a message cannot be read: {error}") from None

@@ -1,0 +1,128 @@
+"""Which hosts are meant, and commands with `--host` through a stand-in for ssh that runs them here."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from runner import paths
+from runner.cli.main import main
+from runner.errors import ExitCode, UserError
+from runner.fleet import link
+from runner.fleet.hosts import chosen_hosts, connect_argv
+from runner.run import layout
+from tests.support.paths import ROOT
+from tests.support.recorded_runs import finished
+
+SSH = """#!/bin/sh
+# Runs the last word, as sshd would. The host is the word before; the connection to the box is cut twice.
+for word; do host=$command command=$word; done
+case $host in
+user@box)
+    echo x >> {calls}
+    case $(wc -l < {calls}) in
+    1) sh -c "$command" | {{ dd bs=1 count=300 2> /dev/null; kill $$; }} ;;
+    3) sh -c "$command" | {{ dd bs=1 count=1500 2> /dev/null; kill $$; }} ;;
+    esac
+    exec sh -c "$command" ;;
+*)
+    echo "debug1: noise" >&2
+    echo "ssh: connect to host $host port 22: No route to host" >&2
+    exit 255 ;;
+esac
+"""
+
+
+@pytest.fixture
+def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The home of `user@box`, in which one run has finished; `gone` is a host that is off."""
+    monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.01)
+    ssh = tmp_path / "ssh"
+    ssh.write_text(SSH.format(calls=shlex.quote(str(tmp_path / "calls"))))
+    ssh.chmod(0o755)
+    home = tmp_path / "there"
+    python = f"PYTHONPATH={ROOT} TRTBENCH_HOME={home} {sys.executable} -m runner.cli.main"
+    write_settings(
+        {"host": "user@box", "command": python, "ssh": [str(ssh)]}, {"host": "gone", "ssh": [str(ssh)]}
+    )
+    return home
+
+
+def write_settings(*hosts: object) -> None:
+    paths.settings_file().parent.mkdir(parents=True, exist_ok=True)
+    paths.settings_file().write_text(yaml.safe_dump({"hosts": list(hosts)}))
+
+
+def test_runs_of_a_host_are_listed_and_exported(
+    there: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setenv("TRTBENCH_HOME", str(there))
+        run_dir = finished(1, 5).write(paths.runs_dir())
+        assert main(["export", "last", "--format", "json"]) == ExitCode.OK
+        exported = capsys.readouterr().out
+    assert main(["--host", "user@box,gone", "ls", "--json"]) == ExitCode.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert json.loads(out)["run"] == run_dir.name
+    assert json.loads(out)["from"] == "user@box"
+    assert err == "trtbench-tui: gone: ssh: connect to host gone port 22: No route to host\n"
+    assert (
+        main(["--host", "user@box", "export", f"box:{run_dir.name[-4:]}", "--format", "json"]) == ExitCode.OK
+    )
+    assert capsys.readouterr().out == exported
+    assert not (paths.runs_dir() / run_dir.name).exists()
+    (copy,) = paths.fleet_dir().glob(f"*/{run_dir.name}")
+    assert (copy / layout.EVENTS).read_bytes() == (run_dir / layout.EVENTS).read_bytes()
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        (["--host", "-oProxyCommand=x", "ls"], "is not the name of a host"),
+        (["--host", "a b", "ls"], "is not the name of a host"),
+        (["--host", "box", "sweeps", "ls"], "this command does not take --host; ls, attach"),
+    ],
+)
+def test_a_wrong_host_is_one_sentence(
+    words: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = [f"--host={words[1]}", *words[2:]]
+    assert main(words) == ExitCode.BAD_INPUT
+    assert sentence in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("host", "sentence"),
+    [
+        ({"host": "x", "ssh": []}, "hosts[0].ssh: is empty"),
+        ({"host": "-x"}, "hosts[0].host: '-x' is not the name of a host"),
+        ({"command": "x"}, "hosts[0].host: missing"),
+        ({"host": "x", "port": 22}, "hosts[0].port: unknown key; allowed here: host, command, ssh"),
+    ],
+    ids=["ssh", "option", "missing", "port"],
+)
+def test_a_wrong_host_of_the_settings_is_named(host: object, sentence: str) -> None:
+    write_settings(host)
+    with pytest.raises(UserError) as error:
+        chosen_hosts("")
+    assert sentence in str(error.value)
+
+
+def test_settings_say_how_a_host_is_reached() -> None:
+    write_settings({"host": "box", "command": "/opt/venv/bin/trtbench-tui", "ssh": ["ssh", "-p", "2222"]})
+    box, other = chosen_hosts("box,user@other")
+    options = ("-T", "-o", "BatchMode=yes", "-o", "ConnectTimeout=15", "--")
+    assert connect_argv(box) == (
+        "ssh",
+        "-p",
+        "2222",
+        *options,
+        "box",
+        "/opt/venv/bin/trtbench-tui serve-stdio",
+    )
+    assert connect_argv(other) == ("ssh", *options, "user@other", "trtbench-tui serve-stdio")
