@@ -12,6 +12,7 @@ from runner.cli.options import SubCommands
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
+    from runner.history.ordering import Sort
     from runner.history.run_entry import RunEntry
 
 FILTER_HELP = """\
@@ -23,7 +24,8 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     ls = commands.add_parser(
         "ls",
         help="list runs; filter, sort and group them",
-        description="List runs, newest first.",
+        description="List runs, newest first. The runs of a sweep are one row, with the sums of their times"
+        " and warnings and the best of their numbers; its id is that of the sweep.",
         epilog="`ls --filter help` explains the filter terms. A term that starts with a dash needs an equals"
         " sign: --filter=-tag:bad",
     )
@@ -39,15 +41,24 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     )
     ls.add_argument("--reverse", action="store_true", help="reverse the order")
     ls.add_argument("--group", choices=["profile"], help="group by profile, below a heading with its trend")
-    ls.add_argument("-n", "--limit", type=_limit, metavar="N", help="list N runs at most")
+    ls.add_argument("--unfold", action="store_true", help="list each run of a sweep in a row of its own")
+    ls.add_argument("-n", "--limit", type=_limit, metavar="N", help="list N rows at most")
     ls.add_argument("--disk", action="store_true", help="show the disk space that they use")
-    ls.add_argument("-q", "--quiet", action="store_true", help="print the ids only, one per line")
-    ls.add_argument("--json", action="store_true", help="print one JSON object per line")
+    ls.add_argument("-q", "--quiet", action="store_true", help="print the ids of the runs only, one per line")
+    ls.add_argument("--json", action="store_true", help="print one JSON object per line, one for each run")
     ls.set_defaults(command=_ls, on_hosts="list")
 
-    trend = commands.add_parser("trend", help="show how the numbers of a profile changed from run to run")
+    trend = commands.add_parser(
+        "trend",
+        help="show how the numbers of a profile changed from run to run",
+        description="Show how the numbers of a profile changed from run to run. A sweep is one row: its best"
+        " cell, and of a cell that was measured several times the mean.",
+    )
     trend.add_argument("profile", metavar="PROFILE")
-    trend.add_argument("--json", action="store_true", help="print one JSON object per configuration")
+    trend.add_argument("--unfold", action="store_true", help="show each run of a sweep in a row of its own")
+    trend.add_argument(
+        "--json", action="store_true", help="print one JSON object per configuration, with each run"
+    )
     trend.set_defaults(command=_trend)
 
     tag = commands.add_parser(
@@ -135,7 +146,10 @@ def list_runs(
 
     sort = ordering.find_sort(arguments.sort or "when")
     matching = query.filter_entries(every, " ".join(arguments.filter))
-    found = ordering.sort_entries(matching, sort, reverse=arguments.reverse)
+    runs = ordering.sort_entries(matching, sort, reverse=arguments.reverse)
+    # The rows of several machines name the machine of a run.
+    single = arguments.unfold or arguments.quiet or arguments.json or host_of is not None
+    found = runs if single else _fold(runs, every, sort, arguments)
     shown = found[: arguments.limit]
     if arguments.quiet:
         for entry in shown:
@@ -156,22 +170,35 @@ def list_runs(
     if not shown and not arguments.json:
         sys.stdout.write(listing.NO_MATCH if every else listing.NO_RUNS if host_of is None else "no runs\n")
     if not arguments.json:
-        _print_totals(found, shown, disk=arguments.disk)
+        _print_totals(runs, len(found) - len(shown), len(found), disk=arguments.disk)
     return ExitCode.OK
 
 
-def _print_totals(found: Sequence[RunEntry], shown: Sequence[RunEntry], *, disk: bool) -> None:
-    """Print how many runs the limit hides and, with `disk`, the space that the runs use together."""
+def _fold(
+    runs: Sequence[RunEntry], every: Sequence[RunEntry], sort: Sort, arguments: argparse.Namespace
+) -> list[RunEntry]:
+    """Return the runs with one entry a sweep; in groups, one for each profile of a sweep."""
+    from runner.history import ordering
+    from runner.history.sweep_fold import fold_runs, sweep_totals
+
+    totals, reverse = sweep_totals(every), arguments.reverse
+    parts = ordering.group_by_profile(runs).values() if arguments.group else [runs]
+    folded = [entry for part in parts for entry in fold_runs(part, totals, sort, reverse=reverse)]
+    return ordering.sort_entries(folded, sort, reverse=reverse)
+
+
+def _print_totals(runs: Sequence[RunEntry], hidden: int, rows: int, *, disk: bool) -> None:
+    """Print how many of the rows the limit hides and, with `disk`, the space that the runs use together."""
     from runner.history import run_list as listing
     from runner.history import trash
     from runner.history.disk_usage import disk_use
     from runner.util.formatting import plural
 
-    if len(shown) < len(found):
-        print(f"{len(found) - len(shown)} more; --limit {len(found)} lists all", file=sys.stderr)
+    if hidden:
+        print(f"{hidden} more; --limit {rows} lists all", file=sys.stderr)
     if disk:
-        total = sum(entry.disk or 0 for entry in found)
-        print(f"{listing.format_size(total)} in {plural(len(found), 'run')}", end="")
+        total = sum(entry.disk or 0 for entry in runs)
+        print(f"{listing.format_size(total)} in {plural(len(runs), 'run')}", end="")
         deleted = trash.list_trash()
         room = sum(disk_use(trashed.path) for trashed in deleted)
         print(f"; {listing.format_size(room)} in the trash ({len(deleted)})" if deleted else "")
@@ -182,7 +209,7 @@ def _trend(arguments: argparse.Namespace) -> int:
 
     from runner.history import run_list as listing
     from runner.history.reader import read_entries
-    from runner.history.trend import find_trends
+    from runner.history.trend import find_trends, fold_trend
 
     entries = read_entries()
     found = find_trends(entries, arguments.profile)
@@ -193,8 +220,11 @@ def _trend(arguments: argparse.Namespace) -> int:
         close = difflib.get_close_matches(arguments.profile, profiles, n=1)
         meant = f"did you mean {close[0]!r}?" if close else "`trtbench-tui ls` lists all runs"
         raise UserError(f"there is no run of a profile {arguments.profile!r}", hint=meant)
-    write = listing.trend_json if arguments.json else listing.trend_text
-    sys.stdout.write(("" if arguments.json else "\n").join(write(trend) for trend in found))
+    if arguments.json:
+        sys.stdout.writelines(map(listing.trend_json, found))
+        return ExitCode.OK
+    shown = found if arguments.unfold else [fold_trend(trend) for trend in found]
+    sys.stdout.write("\n".join(map(listing.trend_text, shown)))
     return ExitCode.OK
 
 

@@ -15,10 +15,9 @@ from runner.profile.fields import default_at
 from runner.profile.file import MOST_BYTES, Data, ProfileError, parse_yaml
 from runner.report.environment import read_environment
 from runner.run import layout
-from runner.schema.axes import cell_label, short_path
+from runner.schema.axes import short_path
 from runner.state.run import RunState
 from runner.util.files import read_file
-from runner.util.formatting import plural
 
 NOT_SET = "–"
 NOTHING = "nothing"
@@ -112,21 +111,6 @@ def previous_runs(entries: Iterable[RunEntry]) -> dict[str, RunEntry]:
     return found
 
 
-def place_in_sweep(entry: RunEntry) -> str:
-    """Return the values of a run of a sweep, `tp 2 · dtype fp8`, or which repeat it is; empty: no sweep."""
-    if entry.sweep is None:
-        return ""
-    repeat = f"repeat {entry.sweep.repeat + 1}" if entry.sweep.repeat or not entry.sweep.values else ""
-    return " · ".join(filter(None, (cell_label(entry.sweep.values), repeat)))
-
-
 def changes_text(changes: Sequence[RunChange]) -> str:
     """Return the changes in one line."""
     return ", ".join(change.short for change in changes) or NOTHING
-
-
-def axes_text(axes: Sequence[tuple[str, list[str]]], runs: int, total: int) -> str:
-    """Return what a sweep varies: `12 runs: tp 1, 2 · dtype fp8, int8`; filtered `3 of 12 runs`."""
-    count = plural(total, "run") if runs == total else f"{runs} of {plural(total, 'run')}"
-    varied = " · ".join(f"{short_path(path)} {', '.join(values)}" for path, values in axes)
-    return f"{count}: {varied}" if varied else count

@@ -43,7 +43,7 @@ def _reject_other_kinds(name: str) -> None:
             raise UserError(f"the run {deleted.run} is in the trash", hint=restore)
     for sweep in list_sweeps():
         if _has_id(sweep, name):
-            runs = command("ls", "--filter", f"sweep:{name}")
+            runs = command("ls", "--unfold", "--filter", f"sweep:{name}")
             raise UserError(
                 f"{sweep.name} is a sweep, but a run is needed",
                 hint=f"`{runs}` lists its runs; `trtbench-tui sweeps show`, `stop` and `resume` take a sweep",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import time
 import unicodedata
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec.structs import asdict
 
 from runner.history.run_entry import Figure, RunEntry
+from runner.history.sweep_fold import SweepFold, axes_text, place_in_sweep
 from runner.history.trash import TrashedRun
 from runner.history.trend import Trend, last_change, main_trend, sparkline
 from runner.util.foreign_text import ascii_json, plain_text
@@ -19,7 +20,9 @@ from runner.util.formatting import duration, format_number, plural
 SPARK = 24
 NO_RUNS = "no runs yet; `trtbench-tui run quickstart` starts one\n"
 NO_MATCH = "no run matches the filter\n"
-_LEFT = frozenset({"", "HOST", "STATE", "PROFILE", "STARTED", "TAGS", "CAUSE", "DELETED", "RUN", "GPU"})
+_LEFT = frozenset(
+    {"", "HOST", "STATE", "PROFILE", "STARTED", "TAGS", "CAUSE", "DELETED", "RUN", "GPU", "SWEEP"}
+)
 """titles of left-aligned columns; all other columns are numbers and right-aligned"""
 
 
@@ -34,23 +37,23 @@ def as_text(
     width: int | None = None,
     host_of: HostOf | None = None,
 ) -> str:
-    """Return one aligned line a run; lines longer than `width` columns end in `…`."""
+    """Return one aligned line an entry; lines longer than `width` columns end in `…`."""
     return "".join(f"{_cut(line, width)}\n" for line in _aligned(_rows(entries, disk, host_of)))
 
 
 def as_groups(
     groups: dict[str, list[RunEntry]],
-    shown: dict[str, list[RunEntry]],
+    shown: Mapping[str, Sequence[RunEntry]],
     *,
     disk: bool = False,
     width: int | None = None,
     host_of: HostOf | None = None,
 ) -> str:
-    """Return a heading for each profile with the trend of all its runs, followed by the shown runs.
+    """Return a heading for each profile with the trend of all its runs, followed by the shown entries.
 
     Args:
         groups: all runs of each profile.
-        shown: those of them to list.
+        shown: entries of these runs to list.
         disk: with their disk usage.
         width: columns of the terminal; longer lines are cut; None: never cut.
         host_of: the machine of a run, for a column; None: no column.
@@ -58,7 +61,8 @@ def as_groups(
     lines: list[str] = []
     for profile, entries in shown.items():
         trend = main_trend(groups[profile])
-        heading = f"{profile or 'not a run'} · {len(entries)} of {plural(len(groups[profile]), 'run')}"
+        runs = sum(len(entry.runs) if isinstance(entry, SweepFold) else 1 for entry in entries)
+        heading = f"{profile or 'not a run'} · {runs} of {plural(len(groups[profile]), 'run')}"
         lines += [""] if lines else []
         lines.append(plain_text(heading) + (f" · {_trend_text(trend)}" if trend else ""))
         lines += [f"  {line}" for line in _aligned(_rows(entries, disk, host_of))]
@@ -76,7 +80,7 @@ def _trend_text(trend: Trend) -> str:
 def _rows(entries: Iterable[RunEntry], disk: bool, host_of: HostOf | None) -> Iterator[list[str]]:
     title = ["", "STATE", "PROFILE", "STARTED", "TOOK", "TOKENS/S", "LATENCY", "WARNINGS"]
     title[1:1] = ["HOST"] if host_of is not None else []
-    yield [*title, *(["DISK"] if disk else []), "TAGS", "CAUSE"]
+    yield [*title, *(["DISK"] if disk else []), "SWEEP", "TAGS", "CAUSE"]
     for entry in entries:
         best = entry.best
         yield [
@@ -90,9 +94,17 @@ def _rows(entries: Iterable[RunEntry], disk: bool, host_of: HostOf | None) -> It
             format_milliseconds(best.latency_ms) if best else "",
             str(entry.flags) if entry.flags else "",
             *([format_size(entry.disk)] if disk else []),
+            _of_sweep(entry),
             " ".join(entry.tags),
             cause_of(entry),
         ]
+
+
+def _of_sweep(entry: RunEntry) -> str:
+    """Return what a sweep varies, or the place of a run in its sweep."""
+    if isinstance(entry, SweepFold):
+        return axes_text(entry.axes, len(entry.runs), entry.total)
+    return place_in_sweep(entry)
 
 
 def cause_of(entry: RunEntry) -> str:
@@ -134,9 +146,9 @@ def _plain_figure(figure: Figure) -> dict[str, object]:
 
 
 def trend_text(trend: Trend) -> str:
-    """Return the trend of a configuration: a sparkline, then one line a run, newest last."""
+    """Return the trend of a configuration: a sparkline, then one line a point, newest last."""
     rates, latencies = trend.tokens_per_sec, trend.latency_ms
-    lines = [plain_text(f"{trend.profile} · {trend.title} · {plural(len(trend.points), 'finished run')}")]
+    lines = [plain_text(f"{trend.profile} · {trend.title} · {plural(len(trend.runs), 'finished run')}")]
     lines.append(f"  tokens/s  {sparkline(rates, SPARK)}")
     lines.append(f"  latency   {sparkline(latencies, SPARK)}")
     if len(trend.platforms) > 1:
@@ -145,7 +157,7 @@ def trend_text(trend: Trend) -> str:
             for engine, gpus in trend.platforms
         )
         lines.append(plain_text(f"  these runs differ in engine or GPU, not in code alone: {names}"))
-    rows = [["", "STARTED", "TOKENS/S", "CHANGE", "LATENCY", "CHANGE", "WARNINGS", "GPU", "TAGS"]]
+    rows = [["", "STARTED", "TOKENS/S", "CHANGE", "LATENCY", "CHANGE", "WARNINGS", "GPU", "SWEEP", "TAGS"]]
     for index, point in enumerate(trend.points):
         rows.append(
             [
@@ -157,6 +169,7 @@ def trend_text(trend: Trend) -> str:
                 _percent(last_change(latencies[: index + 1])),
                 str(point.entry.flags) if point.entry.flags else "",
                 format_gpus(point.entry.gpus),
+                point.origin or place_in_sweep(point.entry),
                 " ".join(point.entry.tags),
             ]
         )
@@ -165,7 +178,7 @@ def trend_text(trend: Trend) -> str:
 
 
 def trend_json(trend: Trend) -> str:
-    """Return one JSON object on one line."""
+    """Return one JSON object on one line; the points of `trend` are single runs."""
     points = [
         {
             "run": as_utf8(point.entry.run),
@@ -174,6 +187,7 @@ def trend_json(trend: Trend) -> str:
             "latency_ms": point.figure.latency_ms,
             "gpus": point.entry.gpus,
             "tags": point.entry.tags,
+            "sweep": point.entry.sweep.sweep if point.entry.sweep else None,
         }
         for point in trend.points
     ]

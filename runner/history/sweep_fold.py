@@ -9,7 +9,9 @@ from msgspec.structs import asdict
 from runner import paths
 from runner.history.ordering import Sort, sort_entries
 from runner.history.run_entry import Figure, RunEntry, best_figure
+from runner.schema.axes import cell_label, short_path
 from runner.state.run import LiveStatus
+from runner.util.formatting import plural
 
 LEAST = 2
 """fewest runs of a sweep that are folded: one listed run is shown as it is"""
@@ -74,7 +76,7 @@ def fold_runs(
             sweeps.setdefault(entry.sweep.sweep, []).append(entry)
     folds = {sweep: runs for sweep, runs in sweeps.items() if len(runs) >= LEAST}
     alone = [entry for entry in entries if entry.sweep is None or entry.sweep.sweep not in folds]
-    made = [_fold(sweep, runs, totals.get(sweep, len(runs))) for sweep, runs in folds.items()]
+    made = [fold_sweep(sweep, runs, totals.get(sweep, len(runs))) for sweep, runs in folds.items()]
     shown: list[RunEntry] = []
     # Equal entries keep the order of the list, so the folds go to the place of their newest run first.
     by_start = sorted([*alone, *made], key=lambda entry: entry.started, reverse=True)
@@ -94,7 +96,29 @@ def sweep_totals(entries: Iterable[RunEntry]) -> dict[str, int]:
     return found
 
 
-def _fold(sweep: str, runs: Sequence[RunEntry], total: int) -> SweepFold:
+def place_in_sweep(entry: RunEntry) -> str:
+    """Return the values of a run of a sweep, `tp 2 · dtype fp8`, or which repeat it is; empty: no sweep."""
+    if entry.sweep is None:
+        return ""
+    repeat = f"repeat {entry.sweep.repeat + 1}" if entry.sweep.repeat or not entry.sweep.values else ""
+    return " · ".join(filter(None, (cell_label(entry.sweep.values), repeat)))
+
+
+def axes_text(axes: Sequence[tuple[str, list[str]]], runs: int, total: int) -> str:
+    """Return what a sweep varies: `12 runs: tp 1, 2 · dtype fp8, int8`; filtered `3 of 12 runs`."""
+    count = plural(total, "run") if runs == total else f"{runs} of {plural(total, 'run')}"
+    varied = " · ".join(f"{short_path(path)} {', '.join(values)}" for path, values in axes)
+    return f"{count}: {varied}" if varied else count
+
+
+def fold_sweep(sweep: str, runs: Sequence[RunEntry], total: int) -> SweepFold:
+    """Return the entry of a sweep with an id.
+
+    Args:
+        sweep: id of the sweep.
+        runs: the runs behind the entry; at least one.
+        total: number of runs of the sweep, with those that are not behind the entry.
+    """
     first = runs[0]
     profiles = list(dict.fromkeys(run.profile for run in runs))
     failed = [run for run in runs if run.cause]

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from statistics import fmean
 
-from runner.history.run_entry import Figure, RunEntry
+from runner.history.run_entry import Figure, RunEntry, best_figure
+from runner.history.sweep_fold import LEAST, SweepFold, fold_sweep
 from runner.plan.plan import Configuration
+from runner.schema.axes import cell_label
+from runner.util.formatting import plural
 
 BARS = "▁▂▃▄▅▆▇"
 """No full block: it would touch the bars in the row above."""
@@ -16,10 +20,16 @@ LEAST_RANGE = 0.05
 
 @dataclass(frozen=True)
 class TrendPoint:
-    """One configuration of one run."""
+    """One configuration of one run, or of the runs of one sweep."""
 
     entry: RunEntry
     figure: Figure
+    origin: str = ""
+    """what the figure of a sweep is: `best of 4 cells: tp 2, mean of 3 runs`"""
+
+    @property
+    def runs(self) -> tuple[RunEntry, ...]:
+        return self.entry.runs if isinstance(self.entry, SweepFold) else (self.entry,)
 
 
 @dataclass(frozen=True)
@@ -48,7 +58,11 @@ class Trend:
     @property
     def platforms(self) -> list[tuple[str, tuple[str, ...]]]:
         """Engines and GPUs of the runs, each once; with more than one, the trend is not of the code alone."""
-        return list(dict.fromkeys((point.entry.engine, point.entry.gpus) for point in self.points))
+        return list(dict.fromkeys((run.engine, run.gpus) for run in self.runs))
+
+    @property
+    def runs(self) -> list[RunEntry]:
+        return [run for point in self.points for run in point.runs]
 
 
 def find_trends(entries: Iterable[RunEntry], profile: str) -> list[Trend]:
@@ -73,7 +87,10 @@ def find_trends(entries: Iterable[RunEntry], profile: str) -> list[Trend]:
 
 
 def main_trend(entries: Iterable[RunEntry]) -> Trend | None:
-    """Return the trend of the best configuration of the newest finished run, for runs of one profile."""
+    """Return the trend of the best configuration of the newest finished run, for runs of one profile.
+
+    A sweep is one point.
+    """
     finished = sorted(
         (entry for entry in entries if entry.status == "finished" and entry.best),
         key=lambda entry: entry.started,
@@ -88,7 +105,45 @@ def main_trend(entries: Iterable[RunEntry]) -> Trend | None:
         for figure in entry.figures
         if (entry.summary, figure.shape) == (newest.summary, newest.best.shape)
     ]
-    return Trend(finished[-1].profile, tuple(points))
+    return fold_trend(Trend(newest.profile, tuple(points)))
+
+
+def fold_trend(trend: Trend) -> Trend:
+    """Return a trend of single runs with one point a sweep, at the start of its newest run.
+
+    The figure of the point is that of the best cell; the figure of a cell is the mean of its runs.
+    """
+    sweeps: dict[str, list[TrendPoint]] = {}
+    for point in trend.points:
+        if point.entry.sweep is not None:
+            sweeps.setdefault(point.entry.sweep.sweep, []).append(point)
+    folds = {sweep: points for sweep, points in sweeps.items() if len(points) >= LEAST}
+    points = [
+        point for point in trend.points if not point.entry.sweep or point.entry.sweep.sweep not in folds
+    ]
+    points += [_fold(sweep, found) for sweep, found in folds.items()]
+    return replace(trend, points=tuple(sorted(points, key=lambda point: point.entry.started)))
+
+
+def _fold(sweep: str, points: Sequence[TrendPoint]) -> TrendPoint:
+    cells: dict[int, list[TrendPoint]] = {}
+    for point in points:
+        cells.setdefault(point.entry.sweep.cell if point.entry.sweep else 0, []).append(point)
+    means = {cell: _mean([point.figure for point in found]) for cell, found in cells.items()}
+    best = best_figure(means.values())
+    assert best is not None
+    runs = next(found for cell, found in cells.items() if means[cell] is best)
+    label = cell_label(member.values) if (member := runs[0].entry.sweep) else ""
+    chosen = f"best of {len(cells)} cells: {label}" if len(cells) > 1 else ""
+    averaged = f"mean of {plural(len(runs), 'run')}" if len(runs) > 1 else ""
+    entry = fold_sweep(sweep, [point.entry for point in points], len(points))
+    return TrendPoint(entry, best, ", ".join(filter(None, (chosen, averaged))))
+
+
+def _mean(figures: Sequence[Figure]) -> Figure:
+    rates = [figure.tokens_per_sec for figure in figures if figure.tokens_per_sec is not None]
+    latencies = [figure.latency_ms for figure in figures if figure.latency_ms is not None]
+    return Figure(figures[0].values, fmean(rates) if rates else None, fmean(latencies) if latencies else None)
 
 
 def last_change(values: Sequence[float | None]) -> float | None:

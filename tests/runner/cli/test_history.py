@@ -10,6 +10,7 @@ import pytest
 
 from runner.cli.main import main
 from runner.history import labels, trash
+from runner.plan.plan import SweepMembership
 from tests.support.histories import DAY, ended, figure
 
 
@@ -144,6 +145,33 @@ class TestTrend:
             capsys, "trend", "llama"
         )
         assert "did you mean 'qwen'?" in refused(capsys, "trend", "qwenn")
+
+
+@pytest.mark.usefixtures("three_runs")
+def test_a_sweep_is_one_row_unless_it_is_unfolded(capsys: pytest.CaptureFixture[str]) -> None:
+    for cell, batch in enumerate(("8", "16")):
+        place = SweepMembership(
+            sweep="20260101T000000Z_qwen_5eee", cell=cell, values=(("build.max_batch_size", batch),)
+        )
+        rate = 1200 + 100 * cell
+        ended(f"c{batch:0>3}", "qwen", ago=10 - cell, figures=[figure(rate, 40)], sweep=place)
+    assert [line.split()[0] for line in run(capsys, "ls")[1:]] == ["5eee", "0003", "0002", "0001"]
+    assert run(capsys, "ls", "--filter", "qwen", "-n1")[1].endswith(
+        "2:04     1 300  40.00 ms  2 runs: max_batch_size 8, 16"
+    )
+    grouped = run(capsys, "ls", "--group", "profile")
+    assert grouped[0] == "qwen · 4 of 4 runs · batch 1 128→64: ▁▃▇ 1 300 tokens/s (+18.2 %)"
+    assert [line[2:6] for line in grouped[2:5]] == ["5eee", "0003", "0001"]
+    single = run(capsys, "ls", "--unfold", "-n2")
+    assert [line.split("  ")[0] for line in single[1:]] == ["c016", "c008"]
+    assert single[1].endswith("max_batch_size 16")
+    assert len(run(capsys, "ls", "-q")) == len(run(capsys, "ls", "--json")) == 5
+    trend = run(capsys, "trend", "qwen")
+    assert trend[0].endswith(" · 4 finished runs")
+    assert trend[-1].endswith("best of 2 cells: max_batch_size 16")
+    assert len(run(capsys, "trend", "qwen", "--unfold")) == len(trend) + 1
+    points = json.loads(run(capsys, "trend", "qwen", "--json")[0])["points"]
+    assert [point["sweep"] is not None for point in points] == [False, False, True, True]
 
 
 @pytest.mark.usefixtures("three_runs")

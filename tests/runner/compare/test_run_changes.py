@@ -5,16 +5,13 @@ from __future__ import annotations
 from runner.compare.run_changes import (
     NOTHING,
     RunConditions,
-    axes_text,
     changes_between,
     changes_text,
-    place_in_sweep,
     previous_runs,
     read_conditions,
 )
 from runner.history.reader import read_entries
-from runner.plan.plan import SweepMembership
-from tests.support.histories import ended, entry
+from tests.support.histories import ended
 
 SETTINGS = """\
 name: p
@@ -48,14 +45,3 @@ def test_what_only_one_run_knows_is_no_change() -> None:
     after = RunConditions({"machine": "a", "TensorRT-LLM": "0.16.0"}, {})
     assert changes_between(before, after) == []
     assert changes_text([]) == NOTHING
-
-
-def test_a_run_of_a_sweep_names_its_cell_or_repeat() -> None:
-    values = (("parallel.tp", "2"), ("model.dtype", "fp8"))
-    member = SweepMembership(sweep="s", cell=1, values=values)
-    assert place_in_sweep(entry(sweep=member)) == "tp 2 · dtype fp8"
-    assert place_in_sweep(entry(sweep=SweepMembership(sweep="s", cell=0, repeat=1))) == "repeat 2"
-    assert place_in_sweep(entry()) == ""
-    axes = [("parallel.tp", ["1", "2"]), ("model.dtype", ["fp8"])]
-    assert axes_text(axes, 4, 4) == "4 runs: tp 1, 2 · dtype fp8"
-    assert axes_text(axes, 1, 4) == "1 of 4 runs: tp 1, 2 · dtype fp8"

@@ -7,7 +7,8 @@ import pytest
 from runner.errors import UserError
 from runner.history.ordering import SORTS, find_sort, group_by_profile, sort_entries
 from runner.history.run_entry import RunEntry
-from runner.history.trend import BARS, find_trends, last_change, main_trend, sparkline
+from runner.history.trend import BARS, find_trends, fold_trend, last_change, main_trend, sparkline
+from runner.plan.plan import SweepMembership
 from tests.support.histories import DAY, entry, figure
 
 FAST = entry("0001", "b", ago=10, seconds=30, figures=[figure(900, 90)], flags=1, disk=10)
@@ -87,6 +88,29 @@ def test_a_changed_field_begins_a_line_of_its_own() -> None:
     newest = main_trend([one, two])
     assert newest is not None
     assert [point.entry for point in newest.points] == [two]
+
+
+def test_a_sweep_is_one_point_of_a_trend() -> None:
+    def member(cell: int, repeat: int, rate: float) -> RunEntry:
+        place = SweepMembership(
+            sweep="s", cell=cell, repeat=repeat, values=(("build.max_batch_size", str(8 << cell)),)
+        )
+        letters = f"s{cell}{repeat}0"
+        return entry(letters, ago=50 - cell - 2 * repeat, figures=[figure(rate, 1000 / rate)], sweep=place)
+
+    alone = [entry("0001", ago=90, figures=[figure(100, 10)]), entry("0002", ago=9, figures=[figure(120, 8)])]
+    runs = [*alone, member(0, 0, 130), member(0, 1, 90), member(1, 0, 100), member(1, 1, 140)]
+    (single,) = find_trends(runs, "quickstart")
+    assert len(single.points) == 6
+    folded = fold_trend(single)
+    assert folded == main_trend(runs)
+    assert folded.tokens_per_sec == [100, 120, 120], "the mean of a cell, not its best run"
+    assert [point.origin for point in folded.points] == [
+        "",
+        "best of 2 cells: max_batch_size 16, mean of 2 runs",
+        "",
+    ]
+    assert len(folded.runs) == 6
 
 
 def test_no_finished_run_has_no_trend() -> None:

@@ -8,7 +8,7 @@ import pytest
 
 from runner.history.ordering import find_sort
 from runner.history.run_entry import RunEntry
-from runner.history.sweep_fold import SweepFold, fold_runs, sweep_totals
+from runner.history.sweep_fold import SweepFold, axes_text, fold_runs, place_in_sweep, sweep_totals
 from runner.plan.plan import SweepMembership
 from runner.state.run import LiveStatus
 from tests.support.histories import entry, figure
@@ -66,3 +66,14 @@ def test_a_filtered_fold_counts_all_runs_of_its_sweep() -> None:
     assert shown(RUNS[:2]) == ["aaaa", "c002"], "a single run is shown as it is"
     running = fold_runs([*RUNS[:3], cell(3, 1.0, "running")], {}, find_sort("when"))
     assert next(one for one in running if isinstance(one, SweepFold)).status == "running"
+
+
+def test_a_run_of_a_sweep_names_its_cell_or_repeat() -> None:
+    values = (("parallel.tp", "2"), ("model.dtype", "fp8"))
+    member = SweepMembership(sweep="s", cell=1, values=values)
+    assert place_in_sweep(entry(sweep=member)) == "tp 2 · dtype fp8"
+    assert place_in_sweep(entry(sweep=SweepMembership(sweep="s", cell=0, repeat=1))) == "repeat 2"
+    assert place_in_sweep(entry()) == ""
+    axes = [("parallel.tp", ["1", "2"]), ("model.dtype", ["fp8"])]
+    assert axes_text(axes, 4, 4) == "4 runs: tp 1, 2 · dtype fp8"
+    assert axes_text(axes, 1, 4) == "1 of 4 runs: tp 1, 2 · dtype fp8"

@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from runner.compare.run_changes import FIRST, NOTHING, axes_text, place_in_sweep
+from runner.compare.run_changes import FIRST, NOTHING
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of, format_gpus, format_size
-from runner.history.sweep_fold import SweepFold
+from runner.history.sweep_fold import SweepFold, axes_text, place_in_sweep
 from runner.util.formatting import duration, format_number
 from tui.framework.rows import Row, Span, cut, dim, row
 from tui.framework.run_header import short_id, state_span

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from runner.compare.run_changes import axes_text
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of, format_gpus, format_size
-from runner.history.sweep_fold import SweepFold
+from runner.history.sweep_fold import SweepFold, axes_text
 from runner.util.formatting import plural
 from tui.framework.rows import Row, Span, cut, dim, row, row_width
 from tui.screens.runs.run_columns import format_latency

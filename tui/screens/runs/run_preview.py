@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.compare.run_changes import RunChange, axes_text, changes_text, place_in_sweep
+from runner.compare.run_changes import RunChange, changes_text
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of, format_gpus, format_size
-from runner.history.sweep_fold import SweepFold
+from runner.history.sweep_fold import SweepFold, axes_text, place_in_sweep
 from runner.schema.axes import short_path
 from runner.util.formatting import duration, plural
 from tui.framework.rows import Row, Span, cut, dim, row, spread
