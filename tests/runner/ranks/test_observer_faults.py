@@ -7,7 +7,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -82,11 +81,17 @@ def test_a_single_rank_hangs_after_an_exception(tmp_path: Path) -> None:
         wait_for(
             lambda: any(hang_reason(line, 1) for line in log.read_text().splitlines()), "the failed handler"
         )
-        time.sleep(1)
+        wait_for(lambda: _waits_for_a_child(process.pid), "Python to wait for the memory monitor at exit")
         assert process.poll() is None, log.read_text()
     finally:
         os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def _waits_for_a_child(pid: int) -> bool:
+    """Whether a process sleeps in the system call `wait4`; where the kernel hides the call, in any."""
+    asleep = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "S"
+    return asleep and Path(f"/proc/{pid}/wchan").read_text() in ("do_wait", "0")
 
 
 def test_a_rank_dies_with_its_launcher(tmp_path: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import pytest
 
 from runner.history.reports import load_report
 from runner.run import layout, liveness
+from runner.state.run import RunState
 from tests.support.runs import plan_of, single, start, state_of, wait_for, wait_until_ended
 
 SIZE = 4 << 20
@@ -44,18 +44,23 @@ def fill(disk: Path) -> Path:
     return filler
 
 
+def full_notices(state: RunState) -> list[str]:
+    return [notice.text for notice in state.notices if "run directory is full" in notice.text]
+
+
 def test_a_full_disk_is_the_cause_and_the_log_is_complete(small_disk: Path) -> None:
     run_dir = start(single("slow"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
 
     filler = fill(small_disk)
-    time.sleep(2.5)
+    # The room for this notice comes from the ballast.
+    wait_for(lambda: bool(full_notices(state_of(run_dir))), "the notice")
     assert state_of(run_dir).running, "supervision goes on"
     liveness.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
 
     assert state.status == "stopped"
-    assert sum("the disk of the run directory is full" in notice.text for notice in state.notices) == 1
+    assert len(full_notices(state)) == 1
     assert load_report(run_dir).status == "stopped"
     for line in (run_dir / layout.EVENTS).read_bytes().splitlines():
         assert line.startswith(b'{"kind":')
