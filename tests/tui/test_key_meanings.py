@@ -60,6 +60,7 @@ MEANINGS = (
     ("U ctrl+y", "redo", "redo"),
     ("v", "next view of the same data", "view extra"),
     ("w", "sweep", "sweep"),
+    ("W", "tune", "tune"),
     ("x", "stop", "stop"),
     ("y", "scale of the plot", "switch_axis"),
     ("percent_sign", "95 % interval", "extra"),
@@ -81,6 +82,7 @@ WIDGETS = (
     "tui.screens.live.log_page:LogScreen",
     "tui.screens.runs.trash:TrashScreen",
     "tui.screens.sweep.start:SweepStart",
+    "tui.screens.tune.start:TuneStart",
 )
 """all with keys of their own; ConfirmScreen is left out, because its question names its two answers"""
 

@@ -43,6 +43,7 @@ from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.registry import SCREENS, keys_of
 from tui.screens.runs.trash import TrashScreen
 from tui.screens.sweep.start import SweepStart
+from tui.screens.tune.start import TuneStart
 
 Heard = list[tuple[str, tuple[object, ...]]]
 
@@ -131,6 +132,7 @@ DIALOGS: dict[type[Screen[Any]], Callable[[Path], Screen[Any]]] = {
     LogScreen: lambda root: LogScreen(root / "0-benchmark.log"),
     SaveAsScreen: lambda root: SaveAsScreen(QUICKSTART),
     SweepStart: lambda root: SweepStart(QUICKSTART),
+    TuneStart: lambda root: TuneStart(QUICKSTART),
     TrashScreen: lambda root: TrashScreen(world.NOW),
 }
 

@@ -25,6 +25,7 @@ from tui.screens.live.health_page import HealthScreen
 from tui.screens.live.log_page import LogScreen
 from tui.screens.runs.trash import TrashScreen
 from tui.screens.sweep.start import SweepStart
+from tui.screens.tune.start import TuneStart
 
 SIZE = (120, 40)
 PROMPT = ("r", "x", "d", "t", "n")
@@ -49,7 +50,7 @@ async def test_what_is_said_of_a_run(key: str, dialog: type[Screen[object]]) -> 
 
 @pytest.mark.parametrize(
     ("key", "dialog"),
-    [("ctrl+s", SaveAsScreen), ("i", ImportEngineScreen), ("w", SweepStart)],
+    [("ctrl+s", SaveAsScreen), ("i", ImportEngineScreen), ("w", SweepStart), ("W", TuneStart)],
 )
 async def test_what_is_asked_of_a_profile(key: str, dialog: type[Screen[object]]) -> None:
     world.create_ended_run("aaaa", "quickstart", "finished", ago=180)

@@ -113,6 +113,7 @@ class HomeKeys(FilteringScreen):
             "edit": form is not None and not self._pane.read_only and not self._is_in_options,
             "save_as": form is not None,
             "sweep": form is not None and not self._pane.read_only and not self.offers_sweep,
+            "tune": form is not None and not self._pane.read_only,
             "undo": form is not None and bool(form.past),
             "redo": form is not None and bool(form.future),
             "reset": self._pane.can_reset,

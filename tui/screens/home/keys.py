@@ -77,6 +77,14 @@ KEYS = (
         command="run: check profile",
     ),
     Key("w", "sweep", "sweep", "run it with every combination of chosen values", command="run: sweep"),
+    Key(
+        "W",
+        "tune",
+        "tune",
+        "find the options that are best for an objective",
+        command="run: tune",
+        minor=True,
+    ),
     Key("ctrl+s", "save_as", "save", "save the profile under a name", command="edit: save as", minor=True),
     Key(
         "i",

@@ -218,8 +218,22 @@ class HomeScreen(HomeListing):
 
         if self._pane.accept() and self._form is not None:
             profile = self._form.profile
-            failing = [f"{check.name}: {check.text}" for check in self._commands.failing(profile)]
-            await self.app.open_dialog(SweepStart(profile, failing), answered)
+            await self.app.open_dialog(SweepStart(profile, self._failing(profile)), answered)
+
+    async def action_tune(self) -> None:
+        """Ask for the objective, start a tuning of the profile and open its screen."""
+        from tui.screens.tune.start import TuneStart
+
+        def answered(directory: Path | None) -> None:
+            if directory is not None:
+                self.app.open_sweep(directory)
+
+        if self._pane.accept() and self._form is not None:
+            profile = self._form.profile
+            await self.app.open_dialog(TuneStart(profile, self._failing(profile)), answered)
+
+    def _failing(self, profile: Profile) -> list[str]:
+        return [f"{check.name}: {check.text}" for check in self._commands.failing(profile)]
 
     def on_command_pane_starting(self, message: CommandPane.Starting) -> None:
         self._show_frame("starting the run ..." if message.active else "")
