@@ -13,7 +13,8 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     doctor = commands.add_parser(
         "doctor",
         help="check this machine and the needs of a profile",
-        description="Check this machine and what a profile needs; suggest a fix for each problem.",
+        description="Check this machine, what a profile needs, and all nodes of a profile that uses several;"
+        " suggest a fix for each problem.",
     )
     doctor.add_argument("profile", metavar="PROFILE", nargs="?")
     doctor.set_defaults(command=_doctor, without_runs=True)
@@ -35,6 +36,8 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
     profile = profile_store.find(arguments.profile).load() if arguments.profile else None
     checks = preflight.check(profile)
+    if profile is not None:
+        checks += preflight.check_all_nodes(profile)
     sys.stdout.write(preflight.render(checks))
     return ExitCode.RUN_FAILED if preflight.has_failures(checks) else ExitCode.OK
 

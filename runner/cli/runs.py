@@ -224,7 +224,8 @@ def _check_preflight(profile: Profile) -> None:
     from runner.engines.registry import make_plan
 
     make_plan(profile)  # its own errors are more precise
-    failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
+    checks = [*preflight.check(profile), *preflight.check_all_nodes(profile)]
+    failing = [check for check in checks if check.verdict == "fail"]
     if failing:
         raise UserError(
             f"the run would fail:\n{preflight.render(failing)}".rstrip(),

@@ -256,7 +256,8 @@ def _check_preflight(sweep: SweepSpec) -> None:
         if needs in checked:
             continue
         checked.add(needs)
-        failing = [check for check in preflight.check(profile) if check.verdict == "fail"]
+        checks = [*preflight.check(profile), *preflight.check_all_nodes(profile)]
+        failing = [check for check in checks if check.verdict == "fail"]
         if failing:
             where = cell_label(cell.values)
             raise UserError(

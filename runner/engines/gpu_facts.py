@@ -88,6 +88,10 @@ class GpuSurvey(msgspec.Struct, frozen=True, kw_only=True):
 
     absent: str = ""
     """why there is none, as a sentence; empty: `gpus` has them"""
+    driver: str = ""
+    """version of the driver; empty: no driver"""
+    cuda: str = ""
+    """newest CUDA that the driver supports"""
     gpus: tuple[GpuSetup, ...] = ()
     links: tuple[GpuLink, ...] = ()
     numa_distances: tuple[tuple[int, ...], ...] = ()

@@ -8,6 +8,7 @@ from runner.engines.check import Check, Verdict
 from runner.engines.facts import MachineFacts
 from runner.engines.registry import find_engine, make_plan
 from runner.errors import UserError
+from runner.preflight.all_nodes import check_nodes
 from runner.preflight.gather import gather_facts
 from runner.preflight.job import job_checks, waits_for_nodes
 from runner.preflight.machine import machine_checks
@@ -18,10 +19,26 @@ _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 
 
 def check(profile: Profile | None = None) -> list[Check]:
-    """Run the checks of a profile, worst first; without a profile only those of the machine."""
+    """Run the checks of a profile on this machine, worst first; without a profile those of the machine."""
     if profile is not None and waits_for_nodes(profile):
         return _worst_first(_job_checks(profile))
     return evaluate(profile, gather_facts(profile))
+
+
+def check_all_nodes(profile: Profile) -> list[Check]:
+    """Run the checks on all nodes of a profile that uses several machines, worst first.
+
+    They start a short process on each node, so they are not part of `check`, which the dashboard runs for
+    each profile that is selected. Empty: it uses one machine, its nodes are not known before its job starts,
+    or there is no plan, which `check` reports.
+    """
+    if waits_for_nodes(profile):
+        return []
+    try:
+        plan = make_plan(profile)
+    except UserError:
+        return []
+    return _worst_first(check_nodes(profile, plan))
 
 
 def evaluate(profile: Profile | None, facts: MachineFacts) -> list[Check]:

@@ -36,7 +36,7 @@ def _survey() -> dict[str, Any]:
         from runner.telemetry.nvml import Nvml
 
         nvml = Nvml(CallCosts())
-        _, identities = nvml.machine()
+        versions, identities = nvml.machine()
     except ReadingUnavailable as unread:
         return _absent(nvml_errors.absence(unread.code))
     except ImportError:
@@ -45,6 +45,8 @@ def _survey() -> dict[str, Any]:
         return _absent(nvml_errors.NO_DEVICE)
     answering = [place for place, one in enumerate(identities) if "unread" not in one]
     return {
+        "driver": versions["driver"],
+        "cuda": versions["cuda"],
         "gpus": [_setup(nvml, place, identities[place]) for place in answering],
         "links": [_link(nvml, a, b) for a in answering for b in answering if a < b],
         "numa_distances": _numa_distances(),

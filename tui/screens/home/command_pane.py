@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from runner.errors import UserError
+from runner.util.foreign_text import terminal_lines
 from runner.util.formatting import plural
 from tui.framework.titles import set_title
 from tui.screens.home.command_view import CommandView, PreflightFinding, RunCommands, ShellCommand
@@ -67,6 +68,13 @@ class CommandPane(CommandView):
         holders: str
 
     @dataclass
+    class NodesChecked(Message):
+        """A run was not started, because checks on its nodes fail."""
+
+        profile: Profile
+        failing: tuple[PreflightFinding, ...]
+
+    @dataclass
     class StartFailed(Message):
         """A run could not be started."""
 
@@ -118,22 +126,36 @@ class CommandPane(CommandView):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._start(profile)
+                self._start(profile, checked=True)
 
         fails = plural(len(failing), "check fails", "checks fail")
         detail = "\n".join(f"{finding.name}: {finding.text}" for finding in failing)
         question = ConfirmScreen(f"{fails}; start the run?", detail, yes="start", no="cancel")
         self.app.push_screen(question, answered)
 
-    def _start(self, profile: Profile, *, queue: bool = False) -> None:
-        """Start a run; without `queue` only if no other run uses its devices now."""
+    def _start(self, profile: Profile, *, checked: bool = False, queue: bool = False) -> None:
+        """Start a run if no other run uses its devices now and the checks on all its nodes pass.
+
+        Args:
+            profile: the profile.
+            checked: do not check the nodes; they were checked, or the user overrides the checks.
+            queue: let the run wait for devices in use.
+        """
         self.set_starting(True)
+        nodes = self.data.nodes if self.data is not None else 1
+        if nodes > 1 and not checked:
+            set_title(self, f"commands · checking {nodes} nodes ...")
 
         def work() -> None:
             from runner import preflight
             from runner.supervision import launch
 
             try:
+                checks = [] if checked else preflight.check_all_nodes(profile)
+                if preflight.has_failures(checks):
+                    findings, _ = findings_of(checks)
+                    self.post_message(self.NodesChecked(profile, tuple(f for f in findings if f.fails)))
+                    return
                 if not queue and (holders := preflight.devices_in_use(profile)):
                     self.post_message(self.DevicesInUse(profile, "\n".join(map(str, holders))))
                     return
@@ -143,6 +165,14 @@ class CommandPane(CommandView):
 
         self.run_worker(work, thread=True, group="start")
 
+    def on_command_pane_nodes_checked(self, message: NodesChecked) -> None:
+        self.set_starting(False)
+        fails = plural(len(message.failing), "check fails", "checks fail")
+        set_title(self, f"commands · on all nodes: {fails}")
+        if self.data is not None:
+            self.update(replace(self.data, findings=(*message.failing, *self.data.findings)))
+        self._ask_to_force(message.failing, message.profile)
+
     def on_command_pane_devices_in_use(self, message: DevicesInUse) -> None:
         from tui.screens.dialogs.confirm import ConfirmScreen
 
@@ -150,7 +180,7 @@ class CommandPane(CommandView):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._start(message.profile, queue=True)
+                self._start(message.profile, checked=True, queue=True)
 
         detail = f"{message.holders}\nThe run would wait until they are free."
         question = ConfirmScreen("Others use the devices; queue the run?", detail, yes="queue", no="cancel")
@@ -256,14 +286,15 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
             files |= dict(files_read(plan, stage))
     for path, content in files.items():
         commands.append(ShellCommand(f"the file {path}", "", lines=tuple(content.splitlines())))
-    return RunCommands(tuple(commands), tuple(plan.notes))
+    nodes = plan.nodes.nodes if plan.nodes is not None else 1
+    return RunCommands(tuple(commands), tuple(plan.notes), nodes=nodes)
 
 
 def findings_of(checks: Sequence[Check]) -> tuple[tuple[PreflightFinding, ...], int]:
     """Return the checks that did not pass, worst first, and the number of passed checks."""
     findings = tuple(
         PreflightFinding(
-            check.verdict == "fail", plain_text(check.name), plain_text(check.text), plain_text(check.fix)
+            check.verdict == "fail", plain_text(check.name), terminal_lines(check.text), plain_text(check.fix)
         )
         for check in checks
         if check.verdict != "pass"

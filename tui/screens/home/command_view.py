@@ -53,6 +53,8 @@ class RunCommands:
     hint: str = ""
     findings: tuple[PreflightFinding, ...] = ()
     """problems found by preflight, worst first"""
+    nodes: int = 1
+    """machines that the run uses"""
     waiting: str = ""
     """message while the plan is made"""
 

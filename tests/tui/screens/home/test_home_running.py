@@ -112,10 +112,12 @@ async def test_preflight_says_what_is_wrong_worst_first_with_the_fix(monkeypatch
         assert lines[2].startswith("! cores: 2 ranks share 1 cores")
 
 
+@pytest.mark.parametrize("checks", ["check", "check_all_nodes"])
 async def test_enter_asks_first_when_preflight_fails(
-    monkeypatch: pytest.MonkeyPatch, started: list[Profile]
+    monkeypatch: pytest.MonkeyPatch, started: list[Profile], checks: str
 ) -> None:
-    finds(monkeypatch, FAILS, FAILS, WARNS)
+    finds(monkeypatch, PASSES)
+    monkeypatch.setattr(preflight, checks, lambda profile: [FAILS, FAILS, WARNS])
     app = RecordingApp(HomePlace())
     async with app.run_test(size=SIZE) as pilot:
         await wait_until_idle(pilot)

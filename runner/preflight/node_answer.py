@@ -1,0 +1,165 @@
+"""What preflight asks every node of a run, what a node answers, and the lines that carry the answer.
+
+The answer comes through the standard output of a launcher, which may cut long lines, add a prefix to each, or
+lose the end. So a message is sent in numbered lines of at most `LINE` bytes with a checksum, and again until
+it is acknowledged.
+"""
+
+from __future__ import annotations
+
+import zlib
+
+import msgspec
+
+from runner.util.bounds import Count, Reading, Time, Whole
+
+LINE = 900
+"""bytes of a line at most: srun cuts at 1024"""
+MOST_PARTS = 400
+"""lines of a message at most"""
+_MARK = b"\x1e"
+
+
+class NodeQuestions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """What a node is asked; part of the command line, so it holds no secret."""
+
+    probe: list[str]
+    """command of the interpreter of the measured processes"""
+    env: dict[str, str] = {}
+    """variables of the profile that decide what is found"""
+    mpirun: str | None = None
+    """the program that starts ranks; None: another program does"""
+    gpus: bool = True
+    """whether the ranks use GPUs"""
+    paths: list[str] = []
+    """must exist"""
+    folders: list[str] = []
+    """hold the model, checkpoint or engine"""
+    disks: list[str] = []
+    """folders whose free disk space is measured"""
+    tokens: dict[str, str] = {}
+    """files that the first node has just written, and their content: who reads it shares the folder"""
+
+
+class NetworkInterface(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """A network interface that is up and has an address."""
+
+    name: str
+    address: str
+    speed: Whole = 0
+    """Mbit/s; 0: not known"""
+    rdma: str = ""
+    """its RDMA device; empty: none"""
+    nccl: bool = False
+    """whether NCCL may take it"""
+
+    def __str__(self) -> str:
+        """Return `eth0 10.0.0.2 (100 Gbit/s, RDMA)`."""
+        more = [f"{self.speed / 1000:g} Gbit/s"] if self.speed > 0 else []
+        more += ["RDMA"] if self.rdma else []
+        return f"{self.name} {self.address}" + (f" ({', '.join(more)})" if more else "")
+
+
+class NodeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="facts"):
+    """What a node found out about itself."""
+
+    node: str
+    """its own host name"""
+    boot_id: str
+    kernel: str
+    versions: dict[str, str] = {}
+    """of the software by its name; what is not installed is absent"""
+    no_probe: str = ""
+    """why the interpreter of the measured processes did not answer; empty: it did"""
+    gpus: list[str] | None = None
+    """model of each; None: not asked, or NVML did not answer in time"""
+    no_gpu: str = ""
+    """why there is none"""
+    gpu_use: list[str] = []
+    """programs that use GPUs"""
+    interfaces: list[NetworkInterface] = []
+    rdma: list[str] = []
+    """RDMA devices with an active port"""
+    missing: list[str] = []
+    """of the paths asked for"""
+    files: dict[str, dict[str, str]] = {}
+    """of each folder that exists: file -> size, and what is hashed of it"""
+    shared: list[str] = []
+    """tokens that it reads"""
+    memory: Count = 0
+    """bytes that can be allocated; 0: not known"""
+    free: dict[str, Count] = {}
+    """bytes free on the disk of each folder asked for"""
+    cpus: Reading = 0.0
+    """that ranks can use at once"""
+    load: Reading = 0.0
+    """load average of the last minute"""
+    memlock: Whole = -1
+    """bytes that a process may lock; -1: unlimited"""
+    nofile: Whole = -1
+    """files that a process may open"""
+
+
+class Pong(msgspec.Struct, frozen=True, kw_only=True, tag="pong"):
+    """The answer to a line `ping N`: the clock of the node."""
+
+    ping: Count
+    """0: the start of the program"""
+    wall_ns: Time
+    """nanoseconds since 1970"""
+
+
+_DECODER = msgspec.json.Decoder(NodeAnswer | Pong)
+
+
+def to_lines(sender: str, number: int, message: NodeAnswer | Pong) -> bytes:
+    """Return a message as lines.
+
+    Args:
+        sender: an id of the sending process without spaces.
+        number: number of the message of this sender.
+        message: the message.
+    """
+    content = msgspec.json.encode(message)
+    room = LINE - 80
+    pieces = [content[start : start + room] for start in range(0, len(content), room)]
+    return b"".join(
+        b"%s%s %d %d %d %08x %s\n"
+        % (_MARK, sender.encode(), number, place, len(pieces), zlib.crc32(piece), piece)
+        for place, piece in enumerate(pieces)
+    )
+
+
+class MessageReader:
+    """Puts the lines of messages together again; lines that are damaged or of others are ignored."""
+
+    def __init__(self) -> None:
+        self._parts: dict[tuple[str, int], dict[int, bytes]] = {}
+
+    def read(self, line: bytes) -> tuple[str, NodeAnswer | Pong] | None:
+        """Return sender and message that a line completes; None: it completes none."""
+        _, mark, framed = line.rpartition(_MARK)
+        words = framed.rstrip(b"\r\n").split(b" ", 5)
+        if not mark or len(words) != 6:
+            return None
+        try:
+            sender, number, place, parts = words[0].decode(), int(words[1]), int(words[2]), int(words[3])
+            is_whole = int(words[4], 16) == zlib.crc32(words[5])
+        except ValueError:
+            return None
+        if not is_whole or not 0 <= place < parts <= MOST_PARTS:
+            return None
+        found = self._parts.setdefault((sender, number), {})
+        found[place] = words[5]
+        if len(found) < parts:
+            return None
+        del self._parts[sender, number]
+        try:
+            return sender, _DECODER.decode(b"".join(found[place] for place in range(parts)))
+        except (msgspec.DecodeError, KeyError):
+            return None
+
+
+def is_message(line: bytes) -> bool:
+    """Check whether a line of a launcher's output is one of a message."""
+    return _MARK in line

@@ -1,0 +1,266 @@
+"""Ask every node of a run what it has, through the launcher that will start the run there."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import selectors
+import signal
+import socket
+import subprocess
+import time
+from collections import deque
+from dataclasses import dataclass, field
+from typing import IO
+
+import msgspec
+
+from runner.plan.node_launch import NodeLaunch
+from runner.preflight.node_answer import MessageReader, NodeAnswer, NodeQuestions, Pong, is_message
+from runner.util.daemon import IMPORT_ROOT
+
+LIMIT_S = 60.0
+START_S = 15.0
+"""seconds to wait for nodes that were not heard of after all others have answered"""
+PINGS = 8
+"""after number 0, which is the start of the launcher"""
+PING_S = 0.02
+PONG_S = 1.0
+"""seconds to wait for the answer to the last ping"""
+END_S = 1.0
+"""seconds that the launcher may take to end"""
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from runner.nodes.node_facts import main; main()"
+_LINES = 60
+_MOST_NODES = 4096
+
+
+@dataclass(frozen=True)
+class Clock:
+    """The time of day of a node compared with that of this process, by the quickest of several messages.
+
+    offset = clock of the node - middle between sending and receiving; it is wrong by at most half of the time
+    between them. A launcher that does not pass standard input on leaves only one message: from the start of
+    the launcher to the first line of the node.
+    """
+
+    offset_s: float
+    error_s: float
+
+
+@dataclass(frozen=True)
+class NodeHeard:
+    """A node that answered."""
+
+    answer: NodeAnswer
+    host: str = ""
+    """its name in the host list; empty: there is no list, or the name is not recognised"""
+    clock: Clock | None = None
+    """None: not measured"""
+
+
+@dataclass(frozen=True)
+class NodeReport:
+    """What the nodes of a run answered."""
+
+    launch: NodeLaunch
+    nodes: tuple[NodeHeard, ...] = ()
+    """in the order of the host list, the first node first"""
+    silent: tuple[str, ...] = ()
+    """hosts of the list that did not answer"""
+    seconds: float = 0.0
+    """until the last answer, or the end of the wait for one"""
+    is_late: bool = False
+    """a time limit ended the wait"""
+    exit_code: int | None = None
+    """of the launcher when it ended by itself; None: it did not, or could not be started"""
+    lines: tuple[str, ...] = ()
+    """last lines that the launcher or ssh printed"""
+
+
+def ask_nodes(launch: NodeLaunch, questions: NodeQuestions, *, limit_s: float = LIMIT_S) -> NodeReport:
+    """Start one process on every node, and return what they answer within a time limit.
+
+    Args:
+        launch: how processes are started.
+        questions: what they are asked.
+        limit_s: seconds to wait for all answers.
+    """
+    program = [launch.python, "-c", _PROGRAM, str(IMPORT_ROOT), msgspec.json.encode(questions).decode()]
+    began, began_wall = time.monotonic(), time.time()
+    try:
+        process = subprocess.Popen(
+            [*launch.argv, *program],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, **launch.env},
+            start_new_session=True,
+            bufsize=0,
+        )
+    except OSError as error:
+        line = f"{launch.argv[0] if launch.argv else launch.python}: {error.strerror}"
+        return NodeReport(launch, silent=tuple(launch.hosts), lines=(line,))
+    conversation = _Conversation(process, launch.nodes, {0: (began, began_wall)})
+    try:
+        conversation.hold(began + limit_s)
+    finally:
+        exit_code = process.poll()
+        conversation.end()
+    return _report(launch, conversation, began, exit_code)
+
+
+def _report(launch: NodeLaunch, talk: _Conversation, began: float, exit_code: int | None) -> NodeReport:
+    found: list[NodeHeard] = []
+    free = list(launch.hosts)
+    for sender, answer in talk.answers.items():
+        host = next((host for host in free if _is_host(host, answer)), "")
+        if host:
+            free.remove(host)
+        found.append(NodeHeard(answer, host, talk.clocks.get(sender)))
+    place = {host: index for index, host in enumerate(launch.hosts)}
+    here = os.uname().nodename
+    found.sort(key=lambda one: (place.get(one.host, len(place)), one.answer.node != here, one.answer.node))
+    return NodeReport(
+        launch=launch,
+        nodes=tuple(found),
+        silent=tuple(free),
+        seconds=(talk.ended if talk.is_late else talk.last_answer) - began,
+        is_late=talk.is_late,
+        exit_code=exit_code,
+        lines=tuple(talk.lines),
+    )
+
+
+def _is_host(host: str, answer: NodeAnswer) -> bool:
+    """Check whether a name or address in the host list is that of a node."""
+    if host in (answer.node, answer.node.partition(".")[0]) or host.partition(".")[0] == answer.node:
+        return True
+    addresses = {interface.address for interface in answer.interfaces}
+    if host in addresses:
+        return True
+    if host in ("localhost", "127.0.0.1"):
+        return answer.node == os.uname().nodename
+    try:
+        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
+    except OSError:
+        return False
+    return any(str(address[0]) in addresses for *_, address in found)
+
+
+@dataclass
+class _Conversation:
+    """The messages from and to the nodes while the launcher runs."""
+
+    process: subprocess.Popen[bytes]
+    expected: int
+    sent: dict[int, tuple[float, float]]
+    """number of a ping -> when it was sent: monotonic and time of day, seconds"""
+    answers: dict[str, NodeAnswer] = field(default_factory=dict)
+    """by the id of the sender"""
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=_LINES))
+    last_answer: float = 0.0
+    is_late: bool = False
+    """a time limit ended the wait for answers"""
+    ended: float = 0.0
+    _reader: MessageReader = field(default_factory=MessageReader)
+    _rest: dict[int, bytes] = field(default_factory=dict)
+    _selector: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
+    _answered_last: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            os.set_blocking(stream.fileno(), False)
+            self._selector.register(stream, selectors.EVENT_READ, data=stream)
+
+    def hold(self, deadline: float) -> None:
+        """Wait for the answers of all nodes, then measure their clocks."""
+        while len(self.answers) < self.expected and self._selector.get_map():
+            until = deadline - PONG_S
+            if self.answers and len(self.answers) == len(self.clocks):
+                until = min(until, self.last_answer + START_S)
+            rest = until - time.monotonic()
+            if rest <= 0:
+                self.is_late, self.ended = True, time.monotonic()
+                break
+            self._read(rest)
+        if self.answers and self._selector.get_map():
+            self._measure_clocks()
+
+    def _measure_clocks(self) -> None:
+        for number in range(1, PINGS + 1):
+            self.sent[number] = time.monotonic(), time.time()
+            self._send(f"ping {number}")
+            until = time.monotonic() + (PING_S if number < PINGS else PONG_S)
+            while len(self._answered_last) < len(self.answers) and self._selector.get_map():
+                rest = until - time.monotonic()
+                if rest <= 0:
+                    break
+                self._read(rest)
+
+    def end(self) -> None:
+        """End the processes of all nodes and the launcher."""
+        self._send("end")
+        assert self.process.stdin is not None
+        with contextlib.suppress(OSError):
+            self.process.stdin.close()
+        until = time.monotonic() + END_S
+        while self._selector.get_map() and time.monotonic() < until:
+            self._read(0.1)
+        for signal_number in (signal.SIGTERM, signal.SIGKILL):
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                self.process.wait(1.0)
+                break
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(self.process.pid, signal_number)
+        self.process.wait()
+        self._selector.close()
+        for stream in (self.process.stdout, self.process.stderr):
+            assert stream is not None
+            stream.close()
+
+    def _send(self, line: str) -> None:
+        assert self.process.stdin is not None
+        if self.process.stdin.closed:
+            return
+        with contextlib.suppress(OSError):
+            self.process.stdin.write(line.encode() + b"\n")
+
+    def _read(self, timeout: float) -> None:
+        for key, _ in self._selector.select(timeout):
+            self._take(key.data)
+
+    def _take(self, stream: IO[bytes]) -> None:
+        content = os.read(stream.fileno(), 1 << 16)
+        if not content:
+            self._selector.unregister(stream)
+        *lines, rest = (self._rest.get(stream.fileno(), b"") + content).split(b"\n")
+        self._rest[stream.fileno()] = rest[-4096:]
+        now = time.monotonic()
+        for line in lines:
+            if is_message(line):
+                self._hear(line, now)
+            elif text := line.decode(errors="replace").strip():
+                self.lines.append(text)
+
+    def _hear(self, line: bytes, now: float) -> None:
+        heard = self._reader.read(line)
+        if heard is None:
+            return
+        sender, message = heard
+        if isinstance(message, NodeAnswer):
+            if sender not in self.answers and len(self.answers) < _MOST_NODES:
+                self.answers[sender] = message
+                self.last_answer = now
+            self._send(f"ack {sender}")
+        elif message.ping in self.sent:
+            self._time(sender, message, now)
+
+    def _time(self, sender: str, pong: Pong, now: float) -> None:
+        sent, sent_wall = self.sent[pong.ping]
+        error = (now - sent) / 2
+        if sender not in self.clocks or error < self.clocks[sender].error_s:
+            self.clocks[sender] = Clock(pong.wall_ns / 1e9 - (sent_wall + error), error)
+        if pong.ping == PINGS:
+            self._answered_last.add(sender)
