@@ -13,7 +13,7 @@ from runner import events as ev
 from runner.events.missing_readings import UNSUPPORTED, without_host_load
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.run import RunState
-from runner.supervision import host
+from runner.telemetry import host
 from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import processes
 from runner.util.console import control_terminal, print_json

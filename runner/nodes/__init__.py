@@ -1,1 +1,1 @@
-"""What runs on every node of a run that uses several machines."""
+"""The nodes of a run on several machines: an agent on each, and the supervisor's link to them."""

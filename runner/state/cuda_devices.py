@@ -8,11 +8,22 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from runner.events import GpuIdentity
+from runner.events import GpuIdentity, GpuInventory, GpuMapping
 
 ORDER = "CUDA_DEVICE_ORDER"
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 PCI_ORDER = "PCI_BUS_ID"
+
+
+def mapping(inventory: GpuInventory, setting: str | None) -> GpuMapping:
+    """Return which GPU each `cuda:N` of the benchmark is.
+
+    Args:
+        inventory: the GPUs of the machine.
+        setting: value of CUDA_VISIBLE_DEVICES; None: not set.
+    """
+    gpus = visible(inventory.gpus, setting)
+    return GpuMapping(t=inventory.t, order=PCI_ORDER, visible=setting, gpus=gpus)
 
 
 def visible(gpus: Sequence[GpuIdentity], setting: str | None) -> list[str]:

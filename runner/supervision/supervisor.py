@@ -25,13 +25,14 @@ from runner.run import layout, liveness
 from runner.run.device_locks import DeviceLocks, Occupied, device_user
 from runner.run.scratch import make_scratch, remove_scratch
 from runner.state import cuda_devices
-from runner.supervision import hook, host
+from runner.supervision import hook
 from runner.supervision.collector import Collector
 from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
 from runner.supervision.stage import POLL_S, StageRun
-from runner.telemetry.monitor import TelemetryMonitor
+from runner.telemetry import host
+from runner.telemetry.monitor import TelemetryMonitor, TimingBoundaries
 from runner.util import login_session, processes, signals
 from runner.util.logs import set_up_process_log
 
@@ -91,6 +92,7 @@ class Supervision:
     """when the time limit of the run ends (monotonic, s)"""
     _watch: TelemetryMonitor | None = None
     """reads the GPUs; None: they are not read"""
+    _boundaries: TimingBoundaries = field(default_factory=TimingBoundaries)
 
     def __post_init__(self) -> None:
         run = self.run_dir.name
@@ -142,7 +144,7 @@ class Supervision:
             self._watch = TelemetryMonitor(
                 self.run_dir / layout.TELEMETRY, self.plan.gpu_hz, log=self.run_dir / layout.TELEMETRY_LOG
             )
-            self._run_log.on_event = self._watch.on_event
+            self._run_log.on_event = self._read_energy
         self._run_log.sync()
         logger.info("supervising run %s: %d stages", self.run_dir.name, len(self.plan.stages))
 
@@ -289,6 +291,10 @@ class Supervision:
         """Return the processes that read the GPUs; they are not part of what is measured."""
         return self._watch.pids if self._watch is not None else set()
 
+    def _read_energy(self, event: ev.AnyEvent) -> None:
+        if self._boundaries.is_one(event) and self._watch is not None:
+            self._watch.read_energy()
+
     # --- the GPUs ----------------------------------------------------------------------------------------
 
     def _start_telemetry(self) -> None:
@@ -309,14 +315,7 @@ class Supervision:
     def _map_gpus(self, inventory: ev.GpuInventory) -> None:
         """Log which GPU each `cuda:N` of the benchmark is."""
         setting = {**os.environ, **self.plan.stages[-1].env}.get(cuda_devices.VISIBLE)
-        self._run_log.emit(
-            ev.GpuMapping(
-                t=time.monotonic_ns(),
-                order=cuda_devices.PCI_ORDER,
-                visible=setting,
-                gpus=cuda_devices.visible(inventory.gpus, setting),
-            )
-        )
+        self._run_log.emit(cuda_devices.mapping(inventory, setting))
 
     def _end_telemetry(self) -> None:
         """Wait briefly for a last reading after the processes of the run have ended."""

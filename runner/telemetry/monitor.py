@@ -67,6 +67,22 @@ TelemetryRecord = (
 _decoder: msgspec.json.Decoder[TelemetryRecord] = msgspec.json.Decoder(TelemetryRecord)
 
 
+@dataclass(slots=True)
+class TimingBoundaries:
+    """Finds where the timing of a configuration begins and ends; the energy counters are read there."""
+
+    _warm_up: int = 0
+
+    def is_one(self, event: ev.AnyEvent) -> bool:
+        """Check whether an event, given in the order of the log, is such a boundary."""
+        if isinstance(event, ev.Iteration):
+            return event.rank == 0 and event.phase == "warmup" and event.i + 1 >= self._warm_up
+        if isinstance(event, ev.ConfigurationStarted):
+            self._warm_up = event.warm_up
+            return event.warm_up == 0
+        return isinstance(event, ev.Result)
+
+
 @dataclass
 class TelemetryMonitor:
     """Runs one telemetry process at a time; `poll` returns its records and changes of its state."""
@@ -104,7 +120,6 @@ class TelemetryMonitor:
     _restart_at: float | None = None
     _exit_code: int | None = None
     _finishing: bool = False
-    _warm_up: int = 0
 
     def __post_init__(self) -> None:
         self._reader = LineReader(self.file)
@@ -151,17 +166,10 @@ class TelemetryMonitor:
             found += self._on_silence(now)
         return found
 
-    def on_event(self, event: ev.AnyEvent) -> None:
-        """Have the energy counter read where the timing of a configuration begins and ends."""
-        if isinstance(event, ev.Iteration):
-            boundary = event.rank == 0 and event.phase == "warmup" and event.i + 1 >= self._warm_up
-        elif isinstance(event, ev.ConfigurationStarted):
-            self._warm_up = event.warm_up
-            boundary = event.warm_up == 0
-        else:
-            boundary = isinstance(event, ev.Result)
+    def read_energy(self) -> None:
+        """Have the energy counter read now."""
         # A process that is still starting has not blocked the signal yet; the signal would end it.
-        if boundary and self._ready:
+        if self._ready:
             self._signal(signal.SIGUSR1)
 
     def reaped(self, ended: dict[int, int]) -> None:

@@ -169,7 +169,7 @@ def test_samples_keep_their_rhythm(machine: pytest.MonkeyPatch, tmp_path: Path) 
 
 def test_phase_begin_during_start_does_not_end_process(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = Machine(tmp_path)
-    found.watch.on_event(ev.Result(t=0, stage=0, values={}))
+    found.watch.read_energy()
     found.until("GpuSamples", 1)
     found.close()
     assert found.state.telemetry.status_events == []

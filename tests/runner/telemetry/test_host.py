@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.supervision import host
+from runner.telemetry import host
 from runner.util.cpu_ticks import CpuTicks
 
 
