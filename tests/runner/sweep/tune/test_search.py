@@ -74,6 +74,17 @@ def test_nothing_is_decided_before_runs_were_repeated() -> None:
     assert search([(2, 0.0), (3, 0.1)], refused=[0, 1, 4, 5, 6, 7]).decision == NextRun(3, "repeat")
 
 
+def test_few_runs_are_not_spent_on_starting_points_and_repeats() -> None:
+    # Growing with the batch, and the largest batch breaks the constraint: batch 4 is worth more than a repeat.
+    found = search([(2, 0.0), (6, 1.2), (7, 1.2)], margins=[0.6, -0.2, -0.2], trials=6)
+    assert isinstance(found.decision, NextRun)
+    assert found.decision.purpose == "explore"
+    found = search(
+        [(0, -0.7), (6, 1.2), (7, 1.2), (2, 0.0), (3, 0.0)], margins=[0.9, -0.2, -0.2, 0.6, 0.6], trials=6
+    )
+    assert found.decision in (NextRun(4, "explore"), NextRun(5, "explore"))
+
+
 def test_the_number_of_runs_is_a_limit() -> None:
     assert search(REPEATED, trials=5).decision == Finished("trials")
 
