@@ -24,6 +24,7 @@ from runner.report.build import build_report
 from runner.report.model import Report
 from runner.run import layout
 from runner.state.configuration import PREPARATION_STEPS, ConfigurationState, batching_label
+from runner.state.job import job_text, job_waiting_text
 from runner.state.run import RunState
 from runner.state.waiting import waiting_text
 from runner.util.console import print_json
@@ -218,6 +219,10 @@ def _sentence(event: ev.AnyEvent) -> str:
             return f"run {event.run} on {event.host}"
         case ev.Queued():
             return waiting_text(event)
+        case ev.JobQueued():
+            return job_waiting_text(event)
+        case ev.JobStarted():
+            return job_text(event)
         case ev.StageStarted():
             ranks = f", {event.ranks} ranks" if event.ranks > 1 else ""
             return f"stage {event.name}{ranks}"

@@ -31,6 +31,7 @@ from runner.events.gpu import (
     TelemetryCost,
     TelemetryStatus,
 )
+from runner.events.job import JobEnd, JobQueued, JobStarted
 from runner.events.memory import GpuMemory, MemoryParts
 from runner.events.node import FromNode, NodeClock, NodeJoined, NodeReading, NodeStatus, NodeStatusName
 from runner.events.run import (
@@ -94,6 +95,9 @@ __all__ = [
     "Host",
     "Iteration",
     "IterationPhase",
+    "JobEnd",
+    "JobQueued",
+    "JobStarted",
     "MemoryParts",
     "NoGpu",
     "NodeClock",
@@ -132,6 +136,8 @@ __all__ = [
 AnyEvent = (
     RunStarted
     | Queued
+    | JobQueued
+    | JobStarted
     | StageStarted
     | StageEnded
     | Hello

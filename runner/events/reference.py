@@ -19,6 +19,7 @@ MODULES = {
     "serving": "Requests in flight",
     "memory": "GPU memory",
     "gpu": "GPUs and telemetry",
+    "job": "Jobs of Slurm",
     "node": "Nodes",
 }
 """The modules that define events, in the order of the page, each with its heading."""

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from runner.events.base import Event
+from runner.events.job import JobEnd
 from runner.util.bounds import Count, Duration, Latency, Pid, Ranks, Reading, Share, Wall, Whole
 
 SCHEMA = 1
@@ -320,3 +321,5 @@ class RunEnded(Event, frozen=True, kw_only=True, tag="run_ended", gc=False):
     status: RunStatus
     wall: Wall
     """seconds since 1970 at `t`"""
+    job_end: JobEnd | None = None
+    """how Slurm ended the job of the run; None: it did not, or the run is no job"""

@@ -12,13 +12,16 @@ from runner import events as ev
 from runner.engines import container
 from runner.errors import UserError
 from runner.events.journal import JournalWriter
+from runner.history.job_watch import EndedJob, job_log, look_at_job
 from runner.plan.masking import reader_mask
 from runner.plan.plan import Plan
 from runner.report.build import build_report
 from runner.report.files import read_state, read_summary, write_report
 from runner.run import layout, liveness
+from runner.run.job import read_job
 from runner.run.liveness import Liveness
 from runner.run.scratch import remove_scratch
+from runner.slurm.ends import explain
 from runner.state.run import ENDED_STATUSES, RunState
 from runner.util.files import read_file
 from runner.util.processes import RunProcesses, kill_all
@@ -27,8 +30,8 @@ _FINISHED_WITHOUT = "the supervisor died after the last stage had ended"
 _STOPPED_WITHOUT = "the supervisor died while it stopped the run"
 
 
-def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
-    """Finalise a run whose supervisor died.
+def recover(run_dir: Path, *, wait: bool = True) -> list[ev.AnyEvent] | None:
+    """Finalise a run whose supervisor died, or whose job Slurm ended.
 
     Kills its processes, logs what its ranks had written, judges how it ended, writes its report and starts
     its hook. A run that had not ended is `lost`.
@@ -38,13 +41,21 @@ def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
     for the directory that the supervisor started in, never for a copy. In any other case, and if nothing can
     be written (full disk), the run has ended for this reader all the same.
 
+    Args:
+        run_dir: the run.
+        wait: ask Slurm about the job of the run now if the last answer is old; else with a later call.
+
     Returns:
         The events that were missing at the end of the log, even if they could not be written; None: the run
-        has a supervisor, as far as this machine can tell.
+        has a supervisor, or a job that will be it, as far as this machine and Slurm can tell.
     """
     owner = liveness.read_owner(run_dir)
     found = liveness.check(run_dir)
-    if found in (Liveness.ALIVE, Liveness.ELSEWHERE):
+    job = None if found is Liveness.ALIVE else read_job(run_dir)
+    if found is Liveness.ALIVE or (found is Liveness.ELSEWHERE and job is None):
+        return None
+    ended = None if job is None else look_at_job(job, wait=wait)
+    if job is not None and ended is None:
         return None
     lock = None
     if liveness.may_change(run_dir):
@@ -57,7 +68,7 @@ def recover(run_dir: Path) -> list[ev.AnyEvent] | None:
                 _unlock(lock)
                 return None  # another reader is at it, or the supervisor has just started
     try:
-        return _Recovery(run_dir, owner, found, can_write=lock is not None).run()
+        return _Recovery(run_dir, owner, found, ended, can_write=lock is not None).run()
     except UserError:
         return None  # not a readable run; it is listed as such
     finally:
@@ -73,10 +84,17 @@ class _Recovery:
     """The end of one run without supervisor."""
 
     def __init__(
-        self, run_dir: Path, owner: liveness.Owner | None, found: Liveness, *, can_write: bool
+        self,
+        run_dir: Path,
+        owner: liveness.Owner | None,
+        found: Liveness,
+        job: EndedJob | None,
+        *,
+        can_write: bool,
     ) -> None:
         self.run_dir = run_dir
         self.found = found
+        self.job = job
         self.can_write = can_write
         self.can_kill = can_write and owner is not None and liveness.may_signal(run_dir, owner)
         self.is_original = owner is not None and liveness.is_original(run_dir, owner)
@@ -141,6 +159,8 @@ class _Recovery:
         if status is not None:
             notices = [ev.Notice(t=last_t, level="info", text=note)] if note else []
             return [*notices, ev.RunEnded(t=last_t, status=status, wall=time.time())]
+        if self.job is not None:
+            return _job_verdict(self.run_dir, self.job, self.state, last_t)
         # CLOCK_MONOTONIC restarts at boot; after a reboot the time of the last event is the latest valid one.
         t = time.monotonic_ns() if self.can_kill else last_t
         restarted = self.found is Liveness.RESTARTED
@@ -162,6 +182,25 @@ class _Recovery:
         from runner.supervision import hook  # rarely needed
 
         hook.start(self.run_dir, self.plan)
+
+
+def _job_verdict(run_dir: Path, job: EndedJob, state: RunState, t: int) -> list[ev.AnyEvent]:
+    """Return the last events of a run whose job Slurm ended."""
+    if job.record is None:
+        cause = "the run was lost: its job is not in the queue of Slurm, which kept no record of its end"
+        return [ev.Failure(t=t, cause=cause), ev.RunEnded(t=t, status="lost", wall=time.time())]
+    ending = explain(job.record, started=state.started is not None)
+    if ending.end == "cancelled":
+        by = layout.read_stop_request(run_dir)
+        cancelled = ev.RunEnded(t=t, status="stopped", wall=time.time(), job_end="cancelled")
+        why: ev.AnyEvent = ev.Stopping(t=t, by=by) if by else ev.Failure(t=t, cause=ending.cause)
+        return [why, cancelled]
+    is_lost = ending.end == "failed" and state.started is not None
+    cause = f"the run was lost: {ending.cause}" if is_lost else ending.cause
+    return [
+        ev.Failure(t=t, cause=cause, remedy=ending.remedy, log="" if is_lost else job_log(run_dir)),
+        ev.RunEnded(t=t, status="lost" if is_lost else "failed", wall=time.time(), job_end=ending.end),
+    ]
 
 
 def _logged_end(plan: Plan, state: RunState) -> tuple[ev.RunStatus | None, str]:

@@ -10,7 +10,8 @@ import msgspec
 
 from runner import metrics
 from runner.errors import UserError
-from runner.events import AnyEvent
+from runner.events import AnyEvent, JobEnd
+from runner.history.job_watch import waiting_job
 from runner.history.recovery import recover
 from runner.plan.plan import Configuration, ConfigurationValues, Plan, SweepMembership, configuration_of
 from runner.report.build import build_report
@@ -18,6 +19,7 @@ from runner.report.files import read_head, read_state, read_summary, summary_of
 from runner.report.model import Summary, SummaryConfiguration
 from runner.report.result_table import configuration_name
 from runner.run import layout
+from runner.state.job import job_waiting_text
 from runner.state.run import ENDED_STATUSES, LiveStatus
 from runner.util.bounds import LAST_WALL
 
@@ -69,6 +71,10 @@ class RunFacts(msgspec.Struct, frozen=True, array_like=True):
     sweep: SweepMembership | None = None
     summary: str = ""
     """model, data type and parallelism in short; it changes with the fields of the profile"""
+    job_end: JobEnd | None = None
+    """how Slurm ended its job; None: it did not, or the run is no job"""
+    waiting: str = ""
+    """what its job waits for; empty: it does not wait in the queue of Slurm"""
 
 
 class RunEntry(RunFacts, frozen=True, kw_only=True, array_like=False):
@@ -146,15 +152,19 @@ def _of_log(run_dir: Path, plan: Plan) -> RunFacts:
     """Return a running run."""
     state = read_head(run_dir)
     started = state.started
+    waiting = None if started else waiting_job(run_dir, wait=True)
+    if waiting is not None:
+        state.apply(waiting)
     return RunFacts(
         run=run_dir.name,
         profile=plan.profile,
         engine=plan.engine,
         status=state.status,
-        started=started.wall if started else 0.0,
+        started=started.wall if started else layout.creation_time(run_dir.name),
         seconds=state.elapsed_s(time.monotonic_ns()),
         host=started.host if started else "",
         sweep=plan.sweep,
+        waiting=job_waiting_text(waiting) if waiting is not None else "",
     )
 
 
@@ -166,7 +176,7 @@ def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> RunFacts:
         profile=summary.profile,
         engine=summary.engine,
         status=summary.status,
-        started=summary.started,
+        started=summary.started or layout.creation_time(run_dir.name),
         seconds=_within(summary.seconds, LAST_WALL),
         cause=summary.cause or remark,
         host=summary.host,
@@ -176,6 +186,7 @@ def _of_summary(run_dir: Path, summary: Summary, remark: str = "") -> RunFacts:
         flags=len(summary.flags) + len(distinct),
         sweep=summary.sweep,
         summary=summary.summary,
+        job_end=summary.job_end,
     )
 
 

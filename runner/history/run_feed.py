@@ -100,9 +100,11 @@ class RunFeed:
             self._checked = start
             from runner.history.recovery import recover  # not before it is needed: it is a tenth of the start
 
-            closing = recover(self.run_dir)
+            closing = recover(self.run_dir, wait=False)
             if closing is not None:
                 taken = self._apply_closing(closing, on_events)
+            elif self.state.started is None:
+                taken = self._apply_waiting(on_events)
         return taken
 
     def _apply(self, events: list[AnyEvent], on_events: EventCallback | None) -> int:
@@ -111,6 +113,15 @@ class RunFeed:
         if on_events is not None:
             on_events(events)
         return len(events)
+
+    def _apply_waiting(self, on_events: EventCallback | None) -> int:
+        """Apply the place of the job of the run in its queue, when it has changed."""
+        from runner.history.job_watch import waiting_job
+
+        waiting = waiting_job(self.run_dir, wait=False)
+        if waiting is None or waiting == self.state.job_queued:
+            return 0
+        return self._apply([waiting], on_events)
 
     def _apply_closing(self, closing: list[AnyEvent], on_events: EventCallback | None) -> int:
         """Apply the closing events of a run without supervisor, even if they could not be written."""

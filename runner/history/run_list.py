@@ -14,6 +14,7 @@ from runner.history.run_entry import Figure, RunEntry
 from runner.history.sweep_fold import SweepFold, axes_text, place_in_sweep
 from runner.history.trash import TrashedRun
 from runner.history.trend import Trend, last_change, main_trend, sparkline
+from runner.state.job import state_word
 from runner.util.foreign_text import ascii_json, plain_text
 from runner.util.formatting import duration, format_number, plural
 
@@ -86,7 +87,7 @@ def _rows(entries: Iterable[RunEntry], disk: bool, host_of: HostOf | None) -> It
         yield [
             entry.run.rpartition("_")[2],
             *([host_of(entry)] if host_of is not None else []),
-            "no run" if entry.foreign else entry.status,
+            "no run" if entry.foreign else state_word(entry.status, entry.job_end),
             f"“{entry.name}”" if entry.name else entry.profile,
             format_time(entry.started),
             duration(entry.seconds) if entry.seconds else "",
@@ -96,7 +97,7 @@ def _rows(entries: Iterable[RunEntry], disk: bool, host_of: HostOf | None) -> It
             *([format_size(entry.disk)] if disk else []),
             _of_sweep(entry),
             " ".join(entry.tags),
-            cause_of(entry),
+            entry.waiting or cause_of(entry),
         ]
 
 

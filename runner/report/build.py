@@ -51,6 +51,7 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
         flag_effects=list(map(effect_of, flags)),
         answers=[SmokeAnswer(prompt=one.prompt, answer=one.answer) for one in state.answers],
         cause=state.failure.cause if state.failure else "",
+        job_end=state.ended.job_end if state.ended else None,
         remedy=state.failure.remedy if state.failure else "",
         log=state.failure.log if state.failure else "",
         gpus=[gpu.identity.name for gpu in used_gpus(state)],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.events.job import JobEnd
 from runner.metrics.ceiling import Ceiling
 from runner.metrics.memory_map import MemoryMap
 from runner.plan.plan import ModelWeights, SweepMembership
@@ -142,6 +143,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     remedy: str = ""
     log: str = ""
     """name of the raw log that contains the cause"""
+    job_end: JobEnd | None = None
+    """how Slurm ended the job of the run; None: it did not, or the run is no job"""
     gpus: list[str] = []
     """names of the GPUs of the ranks, in the order of the ranks"""
     sweep: SweepMembership | None = None
@@ -189,4 +192,5 @@ class Summary(msgspec.Struct, frozen=True, kw_only=True):
     host: str = ""
     gpus: list[str] = []
     cause: str = ""
+    job_end: JobEnd | None = None
     sweep: SweepMembership | None = None

@@ -9,6 +9,7 @@ from runner.report import result_table
 from runner.report.model import ConfigurationReport, Report
 from runner.report.result_table import TableRow
 from runner.state.configuration import answer_source, batching_label
+from runner.state.job import state_word
 from runner.util.formatting import duration
 
 LABEL = 40
@@ -37,7 +38,7 @@ def duration_suffix(report: Report) -> str:
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"{report.profile} · {report.engine} · {report.summary}"
     where = f" on {report.host}" if report.host else ""
-    yield f"run {report.run}{where} · {report.status}{duration_suffix(report)}"
+    yield f"run {report.run}{where} · {state_word(report.status, report.job_end)}{duration_suffix(report)}"
     if report.cause:
         yield ""
         yield from _wrapped("cause: ", _one_line(report.cause), width)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import calendar
 import contextlib
 import fcntl
 import os
@@ -57,6 +58,16 @@ def new_run_id(profile: str, wall: float | None = None) -> str:
     """Return `<UTC time>_<profile>_<4 hex>`; names sort by start (`wall`, else now)."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
     return f"{stamp}_{profile}_{secrets.token_hex(2)}"
+
+
+def creation_time(run: str) -> float:
+    """Return when a run or sweep was created, from its id, in seconds since 1970; 0.0: not an id."""
+    if not RUN_ID.fullmatch(run):
+        return 0.0
+    try:
+        return float(calendar.timegm(time.strptime(run[:16], "%Y%m%dT%H%M%SZ")))
+    except ValueError:
+        return 0.0
 
 
 def _unclaimed(_: Path) -> None:

@@ -38,6 +38,10 @@ class RunState:
     status: LiveStatus = "starting"
     ended: ev.RunEnded | None = None
     queued: ev.Queued | None = None
+    job_queued: ev.JobQueued | None = None
+    """the place of its job in the queue of Slurm, as last seen; None: it did not wait there"""
+    job: ev.JobStarted | None = None
+    """the job of Slurm that it runs in; None: it is none, or waits"""
     stages: list[StageState] = field(default_factory=list)
     ranks: dict[int, RankState] = field(default_factory=dict)
     configurations: list[ConfigurationState] = field(default_factory=list)
@@ -162,6 +166,18 @@ def _run_started(state: RunState, event: ev.RunStarted) -> None:
 def _queued(state: RunState, event: ev.Queued) -> None:
     state.queued = event
     state.status = "queued"
+
+
+def _job_queued(state: RunState, event: ev.JobQueued) -> None:
+    state.job_queued = event
+    if state.status in ("starting", "running"):
+        state.status = "queued"
+
+
+def _job_started(state: RunState, event: ev.JobStarted) -> None:
+    state.job = event
+    if state.status == "queued":
+        state.status = "running"
 
 
 def _stage_started(state: RunState, event: ev.StageStarted) -> None:
@@ -365,6 +381,8 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     **{kind: _to_telemetry(take) for kind, take in node_states.TELEMETRY_HANDLERS.items()},
     ev.RunStarted: _run_started,
     ev.Queued: _queued,
+    ev.JobQueued: _job_queued,
+    ev.JobStarted: _job_started,
     ev.StageStarted: _stage_started,
     ev.StageEnded: _stage_ended,
     ev.Hello: _hello,

@@ -83,10 +83,10 @@ class RunLog:
         if not self._journal.flush():
             layout.remove_ballast(self.run_dir)
 
-    def close(self, status: ev.RunStatus) -> None:
+    def close(self, status: ev.RunStatus, job_end: ev.JobEnd | None = None) -> None:
         """Write the report, then the last event, which is the last change in the directory."""
         layout.remove_ballast(self.run_dir)
-        end = ev.RunEnded(t=time.monotonic_ns(), status=status, wall=time.time())
+        end = ev.RunEnded(t=time.monotonic_ns(), status=status, wall=time.time(), job_end=job_end)
         self.state.apply(end)
         _write_with_retry(lambda: write_report(self.run_dir, build_report(self.plan, self.state)))
         self._journal.write(end)

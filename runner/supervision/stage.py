@@ -18,6 +18,7 @@ from runner.events.journal import LineReader
 from runner.plan.plan import Stage
 from runner.run import layout
 from runner.run.scratch import SHARED_MEMORY
+from runner.slurm.ends import Ending
 from runner.supervision.cause import EndedProgram, find_cause
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import HeartbeatMonitor
@@ -58,6 +59,8 @@ class StageRun:
     """the control group of the stage; None: it has none"""
     deadline: float = math.inf
     """when the time limit of the run ends (monotonic, s)"""
+    job_end: Callable[[], Ending | None] = lambda: None
+    """how Slurm ended the job of the run; None: it did not"""
     _collector: Collector = field(init=False)
     _place: build_cache.FileSystem = field(init=False)
     _results: int = field(init=False)
@@ -111,6 +114,8 @@ class StageRun:
             return self._end("stopped", exit_code)
         cause, remedy = find_cause(self._observed(exit_code), self.run_log)
         if cause:
+            if (ended := self.job_end()) is not None:
+                cause, remedy = ended.cause, ended.remedy
             rank = self._collector.diagnosis.crashed_rank
             self.run_log.fail(cause, remedy=remedy, log=self.log.name, rank=rank)
             return self._end("failed", exit_code)

@@ -24,8 +24,9 @@ from runner.plan.plan import Plan, Stage
 from runner.run import layout, liveness
 from runner.run.device_locks import DeviceLocks, Occupied, device_user
 from runner.run.scratch import make_scratch, remove_scratch
+from runner.slurm.ends import Ending
 from runner.state import cuda_devices
-from runner.supervision import hook
+from runner.supervision import hook, job
 from runner.supervision.collector import Collector
 from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
@@ -55,7 +56,7 @@ def main(run_dir: str, lock: int) -> None:
     processes.adopt_orphans()
     path = Path(run_dir)
     supervision = Supervision(path, layout.load_plan(path))
-    signal.signal(signal.SIGTERM, lambda *_: supervision.ask_to_stop(_sigterm_origin()))
+    signal.signal(signal.SIGTERM, lambda *_: supervision.terminate())
     signals.deliver()
     supervision.run()
 
@@ -88,6 +89,12 @@ class Supervision:
     _disk: DiskSync = field(init=False)
     _host: host.HostSampler = field(default_factory=host.HostSampler)
     _stop: str | None = None
+    _job: str = ""
+    """the job of Slurm that the run is part of; empty: none"""
+    _job_ends: bool = False
+    """Slurm asked for the stop"""
+    _ending: Ending | None = None
+    """how Slurm ended the job; None: it did not, or was not asked yet"""
     _deadline: float = math.inf
     """when the time limit of the run ends (monotonic, s)"""
     _watch: TelemetryMonitor | None = None
@@ -100,9 +107,15 @@ class Supervision:
         self._members = processes.RunProcesses(run, self.run_dir / layout.PROCESSES, spared=set())
         self._devices = DeviceLocks(run)
         self._disk = DiskSync(self.run_dir)
+        self._job = job.own_job(self.plan)
 
     def ask_to_stop(self, by: str) -> None:
         self._stop = self._stop or by
+
+    def terminate(self) -> None:
+        """Stop the run because of SIGTERM, which Slurm sends before it ends a job."""
+        self._job_ends = bool(self._job) and self._stop is None
+        self.ask_to_stop(job.SLURM_ENDS if self._job_ends else _sigterm_origin())
 
     def run(self) -> None:
         """Run the plan; an internal error ends the run as failed, with its cause in the log."""
@@ -134,6 +147,8 @@ class Supervision:
                 version=VERSION,
             )
         )
+        if self._job:
+            self._run_log.emit(job.started_event(self._job))
         for note in self.plan.notes:
             self._run_log.warn(note)
         device = "cpu" if self.plan.devices == ["cpu"] else "cuda"
@@ -179,6 +194,7 @@ class Supervision:
             clear_orphans=self._clear_orphans,
             cgroup=self._members.cgroup,
             deadline=self._deadline,
+            job_end=self._find_job_end,
         )
 
     def _skip(self, index: int, stage: Stage) -> ev.StageStatus:
@@ -344,6 +360,21 @@ class Supervision:
         remove_scratch(self.run_dir)
         logger.info("run %s ended: %s", self.run_dir.name, status)
         layout.remove_if_empty(self.run_dir / "supervisor.log")
+        status, job_end = self._end_of_job(status)
         self._disk.finish()  # before the log says how the run ended
-        self._run_log.close(status)
+        self._run_log.close(status, job_end)
         hook.start(self.run_dir, self.plan)
+
+    def _end_of_job(self, status: ev.RunStatus) -> tuple[ev.RunStatus, ev.JobEnd | None]:
+        """Return the status of a run whose job Slurm ended, which explains a failed stage as well."""
+        ending = self._find_job_end() if self._job_ends or status == "failed" else None
+        if ending is None:
+            return status, None
+        if self._run_log.state.failure is None:
+            self._run_log.fail(ending.cause, remedy=ending.remedy)
+        return ("stopped" if ending.end == "cancelled" else "failed"), ending.end
+
+    def _find_job_end(self) -> Ending | None:
+        if self._job and self._ending is None:
+            self._ending = job.find_end(self._job, signalled=self._job_ends)
+        return self._ending

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.events import JobEnd
+from runner.state.job import JOB_END_WORDS
 from runner.state.run import LiveStatus
 from tui.framework.rows import Row, Span, dim, row, row_width, spread
 from tui.text import clock, fit_parts, width_of
@@ -20,8 +22,14 @@ _STATE_SPANS: dict[LiveStatus, Span] = {
 }
 
 
-def state_span(status: LiveStatus) -> Span:
-    """Return a state as glyph, word and colour, in this order of importance."""
+def state_span(status: LiveStatus, job_end: JobEnd | None = None) -> Span:
+    """Return a state as glyph, word and colour, in this order of importance.
+
+    `job_end`: how Slurm ended the job of the run; None: it did not.
+    """
+    if job_end in JOB_END_WORDS:
+        glyph, style = ("■", "warn") if job_end == "cancelled" else ("✖", "bad")
+        return Span(f"{glyph} {JOB_END_WORDS[job_end].upper()}", style)
     return _STATE_SPANS[status]
 
 
@@ -39,6 +47,8 @@ class RunHeader(msgspec.Struct, frozen=True):
     """short id"""
     status: LiveStatus
     elapsed_s: int
+    job_end: JobEnd | None = None
+    """how Slurm ended its job"""
     left: str = ""
     """estimated remaining time of the run; empty: unknown"""
     replay: bool = False
@@ -52,7 +62,12 @@ def draw_run_header(header: RunHeader, width: int, height: int) -> list[Row]:
     else:
         elapsed = f"  {clock(header.elapsed_s)}"
         left = [dim("  ETA "), Span(header.left, "strong")] if header.left else []
-        state = row(dim("replay   ") if header.replay else "", state_span(header.status), elapsed, *left)
+        state = row(
+            dim("replay   ") if header.replay else "",
+            state_span(header.status, header.job_end),
+            elapsed,
+            *left,
+        )
     if width_of(header.profile) + row_width(state) + len(header.run) + 8 <= width:
         state = row(dim(f"run {header.run}   "), *state)
     room = width - row_width(state) - width_of(header.profile) - 3

@@ -14,7 +14,7 @@ from runner.run import job as run_job
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
 from runner.supervision.launch import launch
-from tests.runner.slurm.conftest import Answering
+from tests.support.slurm import SlurmPrograms
 
 PLAN = Plan(
     engine="torch", profile="p", summary="", stages=[], job=JobRequest(mode="sbatch", options=["--nodes=2"])
@@ -25,8 +25,8 @@ def new_run() -> Path:
     return paths.runs_dir() / layout.new_run_id("p")
 
 
-def test_submitted_run_waits_without_supervisor(answering: Answering) -> None:
-    answering("sbatch", "17;east\n")
+def test_submitted_run_waits_without_supervisor(slurm: SlurmPrograms) -> None:
+    slurm.answer("sbatch", "17;east\n")
     run_dir = new_run()
     launch(run_dir, PLAN, "name: p\n")
     job = run_job.read_job(run_dir)
@@ -48,8 +48,8 @@ def test_submitted_run_waits_without_supervisor(answering: Answering) -> None:
         ("", "sbatch refused the job: sbatch ended with exit code 1"),
     ],
 )
-def test_refused_job_leaves_no_run(answering: Answering, error: str, sentence: str) -> None:
-    answering("sbatch", error=error, code=1)
+def test_refused_job_leaves_no_run(slurm: SlurmPrograms, error: str, sentence: str) -> None:
+    slurm.answer("sbatch", error=error, code=1)
     run_dir = new_run()
     with pytest.raises(UserError, match=sentence):
         launch(run_dir, PLAN, "name: p\n")

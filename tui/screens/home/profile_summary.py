@@ -5,10 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from runner.state.job import state_word
 from runner.util.formatting import duration, plural
 from tui.framework.rows import Row, Span, dim, row
 from tui.relative_time import format_timestamp
-from tui.text import format_measurement, wrap
+from tui.text import format_measurement, plain_text, wrap
 
 if TYPE_CHECKING:
     from tui.screens.home.catalogue import ProfileItem
@@ -53,12 +54,13 @@ def draw_profile_summary(about: ProfileSummary, width: int, height: int) -> list
         rows += [row(line) for line in wrap(f"Enter offers its sweep over {axes}.", width)]
     if item.run is not None:
         rows.append(row(Span("running: Enter shows this run; its options are read-only", "good")))
+        rows += [row(Span(line, "warn")) for line in wrap(plain_text(item.run.waiting), width) if line]
     if item.remark:
         rows.append(row(Span(item.remark, "warn")))
     if item.last is not None and not about.brief:
         last = item.last
         started = format_timestamp(last.started, about.now).strip()
-        text = f"last run: {last.status} {started}, took {duration(last.seconds)}"
+        text = f"last run: {state_word(last.status, last.job_end)} {started}, took {duration(last.seconds)}"
         rows += [row(dim(line)) for line in wrap(f"{text}  {last.cause}".rstrip(), width)]
     if item.results and not about.brief:
         values = ", ".join(format_measurement(value) for value in reversed(item.results))

@@ -16,6 +16,7 @@ from runner.plan.plan import configuration_of
 from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
+from runner.state.job import job_waiting_text
 from runner.state.run import RunState
 from runner.state.waiting import waiting_text
 from runner.util.formatting import duration, plural
@@ -122,6 +123,7 @@ def make_live_view(
             run=short_id(feed.run_dir.name),
             status=state.status,
             elapsed_s=int(state.elapsed_s(now)),
+            job_end=state.ended.job_end if state.ended else None,
             left=_left(feed, now, stall, cache.earlier),
             replay=not feed.live,
             reading=int(feed.loaded * 100) if reading else None,
@@ -295,6 +297,8 @@ def _waiting_text(feed: Feed) -> str:
         return "no configuration was measured"
     if state.status == "queued" and state.queued is not None:
         return plain_text(waiting_text(state.queued))
+    if state.status == "queued" and state.job_queued is not None:
+        return plain_text(job_waiting_text(state.job_queued))
     if state.stage is None:
         return "waiting for the first stage to start"
     present = sum(1 for rank in state.ranks.values() if rank.hello is not None)

@@ -149,6 +149,7 @@ class ResultScreen(KeyedScreen):
             run=short_id(report.run or self.run_dir.name),
             status=report.status,
             elapsed_s=int(report.seconds),
+            job_end=report.job_end,
         )
         stages = tuple(
             StageItem(stage.name, _MARKS.get(stage.status, "running"), int(stage.seconds), stage.exit_code)

@@ -61,7 +61,7 @@ class ColumnPlacement:
 
 
 def _state(entry: RunEntry, now: float, look: RunLook) -> Span:
-    return Span("? NO RUN", "dim") if entry.foreign else state_span(entry.status)
+    return Span("? NO RUN", "dim") if entry.foreign else state_span(entry.status, entry.job_end)
 
 
 def _profile(entry: RunEntry, now: float, look: RunLook) -> Span:
@@ -117,10 +117,10 @@ def _gpu(entry: RunEntry, now: float, look: RunLook) -> Span:
 
 
 def _about(entry: RunEntry, now: float, look: RunLook) -> Span:
-    """Draw the tags; without tags, the cause of the failure."""
-    return (
-        Span(plain_text(" ".join(entry.tags)), "accent") if entry.tags else dim(plain_text(cause_of(entry)))
-    )
+    """Draw the tags; without tags, what a job waits for, or the cause of the failure."""
+    if entry.tags:
+        return Span(plain_text(" ".join(entry.tags)), "accent")
+    return dim(plain_text(entry.waiting or cause_of(entry)))
 
 
 _STATE = RunColumn("state", 10, _state)

@@ -68,7 +68,8 @@ def _head(entry: RunEntry, width: int) -> Iterator[Row]:
     )
     took = row(dim(duration(entry.seconds))) if entry.seconds else ()
     yield cut(row(Span(name, "strong")), width)
-    yield spread(row(state_span(entry.status) if not entry.foreign else dim("not a run")), took, width)
+    state = dim("not a run") if entry.foreign else state_span(entry.status, entry.job_end)
+    yield spread(row(state), took, width)
     yield cut(row(dim(plain_text(entry.run))), width)
     where = (entry.engine, format_gpus(entry.gpus), entry.host, format_size(entry.disk) if entry.disk else "")
     for text in (entry.summary, " · ".join(part for part in where if part)):

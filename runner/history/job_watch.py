@@ -1,0 +1,73 @@
+"""What Slurm knows of a run whose supervisor is not seen from here."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from runner.events.job import JobQueued
+from runner.run.job import OUTPUT, Job, read_job
+from runner.slurm.queue import find_in_queue, find_record, why_unknown
+from runner.slurm.records import JobRecord
+
+SUBMITTED_S = 30.0
+"""How long a new job may be missing in the queue: the last answer is from before it was submitted"""
+
+
+@dataclass(frozen=True, slots=True)
+class EndedJob:
+    """A job that is over."""
+
+    record: JobRecord | None
+    """None: Slurm keeps none"""
+
+
+def look_at_job(job: Job, *, wait: bool) -> EndedJob | None:
+    """Return the end of a job; None: it waits or runs, or Slurm does not answer.
+
+    A job that is not in the queue any more has ended, whatever Slurm keeps of it: no run stays `running` for
+    ever because its allocation is gone.
+    """
+    try:
+        found = find_in_queue(job, wait=wait)
+    except LookupError:
+        return None
+    if found is not None and not found.ended:
+        return None
+    if found is None and time.time() - job.submitted < SUBMITTED_S:
+        return None
+    # The queue does not state the exit code, nor who cancelled a job.
+    return EndedJob(find_record(job) or found)
+
+
+def job_log(run_dir: Path) -> str:
+    """Return the name of the output of the job script; empty: there is none."""
+    try:
+        return OUTPUT if (run_dir / OUTPUT).stat().st_size else ""
+    except OSError:
+        return ""
+
+
+def waiting_job(run_dir: Path, *, wait: bool) -> JobQueued | None:
+    """Return the place of a run in the queue of Slurm as an event; None: it does not wait there."""
+    job = read_job(run_dir)
+    if job is None:
+        return None
+    try:
+        found = find_in_queue(job, wait=wait)
+    except LookupError:
+        problem = why_unknown(job)
+        return JobQueued(t=0, job=job.id, state="UNKNOWN", reason=problem) if problem else None
+    if found is None or not found.waits:
+        return None
+    # Such an event is of no clock: the run has none yet.
+    return JobQueued(
+        t=0,
+        job=job.id,
+        state=found.state,
+        reason=found.reason,
+        priority=found.priority,
+        starts=found.starts,
+        partition=found.partition,
+    )
