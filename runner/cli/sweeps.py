@@ -46,6 +46,12 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="order of the repeats: all cells in turn (default), or all repeats of a cell together",
     )
     sweep.add_argument(
+        "--jobs",
+        type=positive_count,
+        metavar="N",
+        help="with launch.slurm: submit at most N jobs at a time (default: as in the profile, else 1)",
+    )
+    sweep.add_argument(
         "--max-cells",
         type=positive_count,
         default=MAX_CELLS,
@@ -153,6 +159,7 @@ def _sweep(arguments: argparse.Namespace) -> int:
         max_cells=arguments.max_cells,
         stop_on_failure=arguments.stop_on_failure,
         gpu_hz=arguments.gpu_hz,
+        jobs=arguments.jobs,
     )
     if arguments.dry_run:
         return _show_cells(sweep)
@@ -288,7 +295,8 @@ def _show_cells(sweep: SweepSpec) -> int:
         measured += f"; not all: {cell.left_out}" if cell.left_out else ""
         print(f"{cell.number + 1:>4}  {cell_label(cell.values) or 'the profile without changes'}: {measured}")
     slots = sweep.slots()
-    print(f"{plural(len(slots), 'run')}, {sweep.order}, one after the other")
+    how = f"in at most {plural(sweep.jobs, 'job')} of Slurm" if sweep.jobs else "one after the other"
+    print(f"{plural(len(slots), 'run')}, {sweep.order}, {how}")
     if shared := describe_shared_artifacts(sweep):
         print(shared)
     return ExitCode.OK

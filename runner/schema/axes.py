@@ -39,6 +39,9 @@ class SweepSection(Section, frozen=True):
         ),
     ] = msgspec.field(default_factory=dict)
     repeat: Annotated[PositiveInt, Meta(description="how often every cell is measured")] = 1
+    jobs: Annotated[
+        PositiveInt, Meta(description="with launch.slurm: most jobs at a time, in which runs take turns")
+    ] = 1
     order: Annotated[
         Order, Meta(description="repeats: interleaved (all cells, then all in reverse) or grouped by cell")
     ] = "interleaved"

@@ -1,4 +1,4 @@
-"""How Slurm ended a job, in words of a run."""
+"""How Slurm ended a job, and what to do about it."""
 
 from __future__ import annotations
 

@@ -42,7 +42,7 @@ class _Queue:
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def refresh(self) -> None:
-        """Ask the controller, if that is due and nobody is at it."""
+        """Ask the controller, if that is due and no other thread is at it."""
         with self.lock:
             if time.monotonic() < self.due:
                 return

@@ -17,6 +17,7 @@ from runner.plan.plan import Hook, Plan, SweepMembership
 from runner.profile import settings
 from runner.profile.file import to_yaml
 from runner.run import layout, liveness
+from runner.run.job import Job, write_job
 from runner.schema.base import Profile
 from runner.slurm.script import job_script
 from runner.slurm.submit import submit
@@ -31,6 +32,7 @@ def start(
     gpu_hz: float = 2.0,
     sweep: SweepMembership | None = None,
     on_end: list[str] | None = None,
+    shared: Job | None = None,
 ) -> Path:
     """Start a run and return its directory; the run does not depend on this process.
 
@@ -40,6 +42,7 @@ def start(
         sweep: the place of the run in a sweep.
         on_end: the command to start when the run has ended; None: from the settings; []: neither a
             command nor a message.
+        shared: the job of Slurm in which it gets a turn, from whoever called this; None: it has its own.
 
     Raises:
         UserError: the settings are invalid, the profile cannot be planned, the run directory cannot be
@@ -54,7 +57,7 @@ def start(
         on_end=_hook(hooks, on_end),
         webhook=hooks.webhook is not None and on_end != [],
     )
-    launch(run_dir, plan, to_yaml(profile))
+    launch(run_dir, plan, to_yaml(profile), shared)
     return run_dir
 
 
@@ -63,8 +66,10 @@ def _hook(hooks: settings.Hooks, argv: list[str] | None) -> Hook | None:
     return Hook(argv, hooks.timeout) if argv else None
 
 
-def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
+def launch(run_dir: Path, plan: Plan, profile_yaml: str, shared: Job | None = None) -> None:
     """Create the run directory of a plan and start its supervisor, or submit the job that is its supervisor.
+
+    With a shared job, nothing is started: the job starts the supervisor when the run gets its turn.
 
     Raises:
         UserError: the run directory cannot be created, the supervisor cannot be started, or Slurm refuses the
@@ -77,6 +82,9 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
             hint="start it in a shell of salloc or in a job script, or set launch.slurm.mode to sbatch",
         )
     with layout.create_run_dir(run_dir, plan, profile_yaml, claim=liveness.claim) as lock:
+        if shared is not None:
+            _enter(run_dir, shared)
+            return
         if job is not None and job.mode == "sbatch":
             _submit(run_dir, job_script(job, run_dir))
             return
@@ -89,6 +97,19 @@ def launch(run_dir: Path, plan: Plan, profile_yaml: str) -> None:
             liveness.write_owner(run_dir, liveness.owner_of(run_dir, supervisor.pid))
     # Reap the process if the starter lives longer than the run, so that no zombie remains.
     threading.Thread(target=supervisor.wait, daemon=True).start()
+
+
+def _enter(run_dir: Path, job: Job) -> None:
+    """Let a run wait for its turn in a job.
+
+    Raises:
+        UserError: the directory is not writable.
+    """
+    try:
+        write_job(run_dir, job)
+        (run_dir / layout.OWNER).unlink()
+    except OSError as error:
+        raise UserError(f"{run_dir}: cannot record the job: {error.strerror}") from None
 
 
 def _submit(run_dir: Path, script: str) -> None:

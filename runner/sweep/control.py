@@ -13,9 +13,11 @@ from typing import Literal
 import msgspec
 
 from runner import paths
+from runner.engines.slurm import mode_of
 from runner.errors import UserError
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
+from runner.profile.file import load_text
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
 from runner.schema.axes import Order
@@ -49,6 +51,8 @@ from runner.util.formatting import command
 SWEEP_RUNNERS = {"tune": "runner.sweep.tune.tune_runner"}
 SWEEP_RUNNER = "runner.sweep.sweep_runner"
 """modules that the detached process runs, by kind of sweep and for every other kind"""
+JOB_RUNNER = "runner.sweep.job_runner"
+"""the module for sweeps whose runs take turns in jobs of Slurm"""
 STOP_S = 90.0
 """how long a sweep runner may take to stop before it is killed"""
 BEGIN_S = 10.0
@@ -64,6 +68,7 @@ def axis_sweep(
     max_cells: int = MAX_CELLS,
     stop_on_failure: bool = False,
     gpu_hz: float = 2.0,
+    jobs: int | None = None,
 ) -> SweepSpec:
     """Return a sweep over the axes of a profile; defaults come from its section `sweep`.
 
@@ -92,6 +97,7 @@ def axis_sweep(
         order=order or (section.order if section else "interleaved"),
         stop_on_failure=stop_on_failure,
         gpu_hz=gpu_hz,
+        jobs=jobs or (section.jobs if section else 1),
     )
 
 
@@ -131,6 +137,7 @@ def _make_spec(
     order: Order = "interleaved",
     stop_on_failure: bool = False,
     gpu_hz: float,
+    jobs: int = 1,
 ) -> SweepSpec:
     names = [cell.values[0][1] for cell in cells] if kind == "ab" else [profile.name]
     return SweepSpec(
@@ -144,7 +151,16 @@ def _make_spec(
         order=order,
         stop_on_failure=stop_on_failure,
         gpu_hz=gpu_hz,
+        jobs=jobs if all(_is_submitted(cell) for cell in cells if not cell.refused) else 0,
     )
+
+
+def _is_submitted(cell: SweepCell) -> bool:
+    """Check whether the runs of a cell are jobs that are submitted to Slurm."""
+    if "slurm" not in cell.profile:  # quickly, for the many cells of most sweeps
+        return False
+    slurm = load_text(cell.profile, "cell").launch.slurm
+    return slurm is not None and mode_of(slurm) == "sbatch"
 
 
 def start_sweep(sweep: SweepSpec) -> Path:
@@ -227,7 +243,8 @@ def _start_runner(directory: Path) -> None:
     try:
         lock = _lock(directory)
         try:
-            module = SWEEP_RUNNERS.get(directories.load_sweep(directory).kind, SWEEP_RUNNER)
+            sweep = directories.load_sweep(directory)
+            module = SWEEP_RUNNERS.get(sweep.kind, JOB_RUNNER if sweep.jobs else SWEEP_RUNNER)
             sweep_runner = daemon.spawn(module, directory, lock, RUNNER_LOG)
         finally:
             os.close(lock)

@@ -79,6 +79,8 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
     order: Order = "interleaved"
     stop_on_failure: bool = False
     gpu_hz: float = 2.0
+    jobs: int = 0
+    """most jobs of Slurm at a time, in which runs take turns; 0: every run is started by itself"""
     tune: TuneTerms | None = None
     """of a tuning, whose only cell here is the baseline; the log has the others"""
 

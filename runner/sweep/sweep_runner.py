@@ -72,20 +72,26 @@ def main(sweep_dir: str, lock: int) -> None:
     run_detached(Path(sweep_dir), lock, lambda _: InOrder())
 
 
-def run_detached(path: Path, lock: int, strategy: Callable[[SweepSpec], Strategy]) -> None:
+def run_detached(
+    path: Path,
+    lock: int,
+    strategy: Callable[[SweepSpec], Strategy],
+    kind: type[SweepRunner] | None = None,
+) -> None:
     """Run a sweep in this process, which was started for it.
 
     Args:
         path: directory of the sweep.
         lock: inherited descriptor of its lock.
         strategy: makes the strategy of the sweep.
+        kind: class of the sweep runner; None: one run at a time.
     """
     set_up_process_log()
     os.set_inheritable(lock, False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     sweep = load_sweep(path)
-    runner = SweepRunner(path, sweep, strategy(sweep))
+    runner = (kind or SweepRunner)(path, sweep, strategy(sweep))
     signal.signal(signal.SIGTERM, lambda *_: runner.ask_to_stop("SIGTERM to the sweep runner"))
     signals.deliver()
     runner.run()
