@@ -174,7 +174,9 @@ def _run(arguments: argparse.Namespace) -> int:
     if not arguments.force:
         _check_preflight(profile)
     sweeps.name_device_holders(profile)
-    run_dir = launch.start(profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end)
+    run_dir = launch.start(
+        profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end, checks=not arguments.force
+    )
     _put_label(run_dir, arguments)
     if arguments.detach:
         print(run_dir.name)

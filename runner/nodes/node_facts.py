@@ -129,21 +129,23 @@ def answer(questions: NodeQuestions) -> NodeAnswer:
         gpu_use=[*used[:_SHOWN], *([f"{len(used) - _SHOWN} more"] if len(used) > _SHOWN else [])],
         interfaces=list_interfaces(wanted),
         rdma=active_rdma_devices(),
-        missing=[path for path in questions.paths if not probe.exists.get(path, False)],
+        missing=[path for path in questions.paths if not probe.exists.get(path, False)] if probe else [],
         files=files,
         shared=[path for path, token in questions.tokens.items() if _reads(path, token)],
-        memory=max(0, probe.memory_available),
-        free=probe.free,
+        memory=max(0, probe.memory_available) if probe else 0,
+        free=probe.free if probe else {},
         # Launchers bind this process to one core; the load is that of the whole machine.
         cpus=os.cpu_count() or 1,
         load=os.getloadavg()[0],
-        memlock=probe.memlock,
+        memlock=resource.getrlimit(resource.RLIMIT_MEMLOCK)[0],
         nofile=resource.getrlimit(resource.RLIMIT_NOFILE)[0],
     )
 
 
-def _probe(questions: NodeQuestions) -> tuple[ProbeAnswer, str]:
-    """Return what the interpreter of the measured processes sees, else nothing and why."""
+def _probe(questions: NodeQuestions) -> tuple[ProbeAnswer | None, str]:
+    """Return what the interpreter of the measured processes sees, else None and why."""
+    if not questions.probe:
+        return None, ""
     asked = {
         "packages": list(_PACKAGES),
         "programs": [],
@@ -166,24 +168,26 @@ def _probe(questions: NodeQuestions) -> tuple[ProbeAnswer, str]:
         # A container's entry point may print a banner before the answer.
         return msgspec.json.decode(done.stdout[done.stdout.rfind(b'{"python"') :], type=ProbeAnswer), ""
     except FileNotFoundError:
-        return ProbeAnswer(), f"{questions.probe[0]} does not exist"
+        return None, f"{questions.probe[0]} does not exist"
     except subprocess.TimeoutExpired:
-        return ProbeAnswer(), f"{questions.probe[0]} did not answer within {PROBE_TIMEOUT_S:.0f} s"
+        return None, f"{questions.probe[0]} did not answer within {PROBE_TIMEOUT_S:.0f} s"
     except (OSError, subprocess.CalledProcessError, msgspec.DecodeError):
-        return ProbeAnswer(), f"{questions.probe[0]} does not run"
+        return None, f"{questions.probe[0]} does not run"
 
 
-def _versions(questions: NodeQuestions, probe: ProbeAnswer, survey: GpuSurvey | None) -> dict[str, str]:
-    found = {"trtbench-tui": VERSION, "Python": probe.python}
+def _versions(
+    questions: NodeQuestions, probe: ProbeAnswer | None, survey: GpuSurvey | None
+) -> dict[str, str]:
+    found = {"trtbench-tui": VERSION}
     if questions.mpirun is not None:
         try:
             mpirun = find_mpirun(questions.mpirun, sys.executable)
             found["MPI"] = f"{mpirun.flavour} {mpirun.version}".strip()
         except UserError:
             pass
-    found |= {
-        name: probe.packages[package] for package, name in _PACKAGES.items() if package in probe.packages
-    }
+    if probe is not None:
+        found["Python"] = probe.python
+        found |= {_PACKAGES[package]: version for package, version in probe.packages.items()}
     if not questions.gpus:
         return found
     if survey is not None and survey.driver:

@@ -215,6 +215,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """None: the run uses one machine"""
     job: JobRequest | None = None
     """the job of Slurm that it runs in; None: Slurm is not used"""
+    preflight: bool = False
+    """the supervisor runs the checks before the first stage: the nodes were not known before"""
     notes: list[str] = []
     """notes for the user before the start"""
     weights: ModelWeights | None = None

@@ -29,11 +29,8 @@ def check_all_nodes(profile: Profile) -> list[Check]:
     """Run the checks on all nodes of a profile that uses several machines, worst first.
 
     They start a short process on each node, so they are not part of `check`, which the dashboard runs for
-    each profile that is selected. Empty: it uses one machine, its nodes are not known before its job starts,
-    or there is no plan, which `check` reports.
+    each profile that is selected. Empty: it uses one machine, or there is no plan, which `check` reports.
     """
-    if waits_for_nodes(profile):
-        return []
     try:
         plan = make_plan(profile)
     except UserError:

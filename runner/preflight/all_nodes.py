@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from runner import paths
@@ -13,6 +13,7 @@ from runner.engines import container
 from runner.engines.check import Check
 from runner.engines.mpi import default_python, find_mpirun
 from runner.engines.registry import find_engine
+from runner.engines.slurm import is_inside_job
 from runner.errors import UserError
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import RUN_DIR, Plan
@@ -30,7 +31,12 @@ _DECISIVE = (
 
 
 def check_nodes(
-    profile: Profile, plan: Plan, run_dir: Path | None = None, *, limit_s: float = LIMIT_S
+    profile: Profile,
+    plan: Plan,
+    run_dir: Path | None = None,
+    *,
+    limit_s: float = LIMIT_S,
+    is_cancelled: Callable[[], bool] = lambda: False,
 ) -> list[Check]:
     """Start one short process on each node of a plan, compare what they find, and return the checks.
 
@@ -41,6 +47,7 @@ def check_nodes(
         plan: the plan.
         run_dir: the run directory; None: the run does not exist yet.
         limit_s: seconds after which nodes that did not answer are named.
+        is_cancelled: asked a few times a second; True ends the wait.
 
     Returns:
         list[Check]: empty for a run on one machine.
@@ -48,15 +55,16 @@ def check_nodes(
     launch = plan.nodes
     if launch is None or launch.nodes < 2:
         return []
-    if launch.launcher == "slurm" and "SLURM_JOB_ID" not in os.environ:
-        return [Check("nodes", "pass", f"not checked here: the job gets its {launch.nodes} nodes later")]
+    if plan.job is not None and plan.job.mode == "sbatch" and not is_inside_job():
+        return [Check("nodes", "pass", f"the job checks its {launch.nodes} nodes before its first stage")]
     built = [stage.output for stage in plan.stages if stage.output and not stage.skip]
     built = [folder for folder in dict.fromkeys(built) if not folder.startswith(str(RUN_DIR))]
     runs = str(run_dir or paths.runs_dir())
     inside = find_engine(profile.engine).preflight.container(profile)
     with _tokens([runs, *([] if inside is not None else built)]) as tokens:
         written = dict(tokens.values())
-        report = ask_nodes(launch, _questions(profile, plan, launch, written), limit_s=limit_s)
+        questions = _questions(profile, plan, launch, written)
+        report = ask_nodes(launch, questions, limit_s=limit_s, is_cancelled=is_cancelled)
     expected = Expected(
         gpus=find_engine(profile.engine).preflight.uses_gpus(profile),
         run_token=tokens[runs][0] if runs in tokens else "",
@@ -65,12 +73,19 @@ def check_nodes(
     return compare_nodes(report, expected)
 
 
+def runs_in_image(profile: Profile) -> bool:
+    """Check whether Slurm starts the stages in an image, whose programs are not visible from outside."""
+    return profile.launch.slurm is not None and profile.launch.slurm.container is not None
+
+
 def _questions(profile: Profile, plan: Plan, launch: NodeLaunch, tokens: dict[str, str]) -> NodeQuestions:
     engine = find_engine(profile.engine).preflight
     inside, asked = engine.container(profile), engine.questions(profile)
     env = {name: value for name, value in profile.launch.env.items() if name in _DECISIVE}
     env = {name: value for name, value in env.items() if not is_secret(name, value)}
     python = profile.launch.python or ("python3" if inside else default_python())
+    if runs_in_image(profile):
+        return NodeQuestions(probe=[], env=env, gpus=engine.uses_gpus(profile), tokens=tokens)
     kept = [stage.output for stage in plan.stages if stage.output and stage.skip]
     return NodeQuestions(
         probe=container.argv_inside(inside, [python], env),

@@ -24,7 +24,7 @@ class NodeQuestions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     """What a node is asked; part of the command line, so it holds no secret."""
 
     probe: list[str]
-    """command of the interpreter of the measured processes"""
+    """command of the interpreter of the measured processes; empty: it is in an image, so it is not asked"""
     env: dict[str, str] = {}
     """variables of the profile that decide what is found"""
     mpirun: str | None = None

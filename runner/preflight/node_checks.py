@@ -333,7 +333,7 @@ def _resources(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     }
     if busy:
         yield Check("nodes: CPU load", "warn", describe(busy), f"ssh {next(iter(busy))} top -bn1 -o %CPU")
-    typical = median(answer.memory for answer in answers.values())
+    typical = median([answer.memory for answer in answers.values() if answer.memory] or [0])
     low = {
         node: f"{gib(answer.memory)} free"
         for node, answer in answers.items()

@@ -10,6 +10,7 @@ import socket
 import subprocess
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -27,6 +28,7 @@ PINGS = 8
 PING_S = 0.02
 PONG_S = 1.0
 """seconds to wait for the answer to the last ping"""
+POLL_S = 0.3
 END_S = 1.0
 """seconds that the launcher may take to end"""
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from runner.nodes.node_facts import main; main()"
@@ -77,13 +79,20 @@ class NodeReport:
     """last lines that the launcher or ssh printed"""
 
 
-def ask_nodes(launch: NodeLaunch, questions: NodeQuestions, *, limit_s: float = LIMIT_S) -> NodeReport:
+def ask_nodes(
+    launch: NodeLaunch,
+    questions: NodeQuestions,
+    *,
+    limit_s: float = LIMIT_S,
+    is_cancelled: Callable[[], bool] = lambda: False,
+) -> NodeReport:
     """Start one process on every node, and return what they answer within a time limit.
 
     Args:
         launch: how processes are started.
         questions: what they are asked.
         limit_s: seconds to wait for all answers.
+        is_cancelled: asked a few times a second; True ends the wait.
     """
     program = [launch.python, "-c", _PROGRAM, str(IMPORT_ROOT), msgspec.json.encode(questions).decode()]
     began, began_wall = time.monotonic(), time.time()
@@ -102,7 +111,7 @@ def ask_nodes(launch: NodeLaunch, questions: NodeQuestions, *, limit_s: float = 
         return NodeReport(launch, silent=tuple(launch.hosts), lines=(line,))
     conversation = _Conversation(process, launch.nodes, {0: (began, began_wall)})
     try:
-        conversation.hold(began + limit_s)
+        conversation.hold(began + limit_s, is_cancelled)
     finally:
         exit_code = process.poll()
         conversation.end()
@@ -174,17 +183,17 @@ class _Conversation:
             os.set_blocking(stream.fileno(), False)
             self._selector.register(stream, selectors.EVENT_READ, data=stream)
 
-    def hold(self, deadline: float) -> None:
+    def hold(self, deadline: float, is_cancelled: Callable[[], bool]) -> None:
         """Wait for the answers of all nodes, then measure their clocks."""
         while len(self.answers) < self.expected and self._selector.get_map():
             until = deadline - PONG_S
             if self.answers and len(self.answers) == len(self.clocks):
                 until = min(until, self.last_answer + START_S)
             rest = until - time.monotonic()
-            if rest <= 0:
+            if rest <= 0 or is_cancelled():
                 self.is_late, self.ended = True, time.monotonic()
                 break
-            self._read(rest)
+            self._read(min(rest, POLL_S))
         if self.answers and self._selector.get_map():
             self._measure_clocks()
 

@@ -33,6 +33,7 @@ def start(
     sweep: SweepMembership | None = None,
     on_end: list[str] | None = None,
     shared: Job | None = None,
+    checks: bool = True,
 ) -> Path:
     """Start a run and return its directory; the run does not depend on this process.
 
@@ -43,6 +44,7 @@ def start(
         on_end: the command to start when the run has ended; None: from the settings; []: neither a
             command nor a message.
         shared: the job of Slurm in which it gets a turn, from whoever called this; None: it has its own.
+        checks: whether a job that is submitted ends before its first stage if checks on its nodes fail.
 
     Raises:
         UserError: the settings are invalid, the profile cannot be planned, the run directory cannot be
@@ -50,8 +52,10 @@ def start(
     """
     run_dir = paths.runs_dir() / layout.new_run_id(profile.name)
     hooks = settings.load().hooks
+    plan = make_plan(profile, run_dir)
     plan = msgspec.structs.replace(
-        make_plan(profile, run_dir),
+        plan,
+        preflight=checks and plan.job is not None and plan.job.mode == "sbatch",
         gpu_hz=gpu_hz,
         sweep=sweep,
         on_end=_hook(hooks, on_end),

@@ -164,6 +164,12 @@ class Supervision:
         logger.info("supervising run %s: %d stages", self.run_dir.name, len(self.plan.stages))
 
     def _stages(self) -> ev.RunStatus:
+        if self.plan.preflight:
+            from runner.supervision import node_checks
+
+            ended = node_checks.check_before_stages(self.plan, self._run_log, self._stop_wanted)
+            if ended is not None:
+                return ended
         if not self._take_devices():
             return "stopped"
         if self.plan.time_limit:

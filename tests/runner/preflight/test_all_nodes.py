@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines.check import Check
+from runner.plan.job_request import JobRequest
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Plan
 from runner.preflight.all_nodes import check_nodes
@@ -52,8 +53,9 @@ def test_a_launcher_that_ends_is_named_with_its_reason(tmp_path: Path) -> None:
 def test_nodes_of_a_job_are_not_known_before_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("SLURM_JOB_ID", raising=False)
     launch = NodeLaunch(launcher="slurm", argv=["srun"], python="python3", nodes=4)
-    plan = Plan(engine="trtllm", profile="p", summary="", stages=[], nodes=launch)
-    text = "not checked here: the job gets its 4 nodes later"
+    job = JobRequest(mode="sbatch")
+    plan = Plan(engine="trtllm", profile="p", summary="", stages=[], nodes=launch, job=job)
+    text = "the job checks its 4 nodes before its first stage"
     assert check_nodes(flagship(), plan) == [Check("nodes", "pass", text)]
     alone = Plan(engine="trtllm", profile="p", summary="", stages=[])
     assert check_nodes(flagship(), alone) == []

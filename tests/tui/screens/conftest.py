@@ -55,7 +55,7 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Profile]:
     """The profiles that were started; nothing really runs."""
     profiles: list[Profile] = []
 
-    def start(profile: Profile) -> Path:
+    def start(profile: Profile, **_: object) -> Path:
         profiles.append(profile)
         return world.create_ended_run("0001", profile.name, "finished", ago=0)
 

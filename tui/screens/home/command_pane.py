@@ -66,6 +66,8 @@ class CommandPane(CommandView):
 
         profile: Profile
         holders: str
+        forced: bool
+        """the user overrides the checks"""
 
     @dataclass
     class NodesChecked(Message):
@@ -126,24 +128,24 @@ class CommandPane(CommandView):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._start(profile, checked=True)
+                self._start(profile, forced=True)
 
         fails = plural(len(failing), "check fails", "checks fail")
         detail = "\n".join(f"{finding.name}: {finding.text}" for finding in failing)
         question = ConfirmScreen(f"{fails}; start the run?", detail, yes="start", no="cancel")
         self.app.push_screen(question, answered)
 
-    def _start(self, profile: Profile, *, checked: bool = False, queue: bool = False) -> None:
+    def _start(self, profile: Profile, *, forced: bool = False, queue: bool = False) -> None:
         """Start a run if no other run uses its devices now and the checks on all its nodes pass.
 
         Args:
             profile: the profile.
-            checked: do not check the nodes; they were checked, or the user overrides the checks.
-            queue: let the run wait for devices in use.
+            forced: the user overrides the checks.
+            queue: let the run wait for devices in use; the nodes were checked before.
         """
         self.set_starting(True)
         nodes = self.data.nodes if self.data is not None else 1
-        if nodes > 1 and not checked:
+        if nodes > 1 and not (forced or queue):
             set_title(self, f"commands · checking {nodes} nodes ...")
 
         def work() -> None:
@@ -151,15 +153,15 @@ class CommandPane(CommandView):
             from runner.supervision import launch
 
             try:
-                checks = [] if checked else preflight.check_all_nodes(profile)
+                checks = [] if forced or queue else preflight.check_all_nodes(profile)
                 if preflight.has_failures(checks):
                     findings, _ = findings_of(checks)
                     self.post_message(self.NodesChecked(profile, tuple(f for f in findings if f.fails)))
                     return
                 if not queue and (holders := preflight.devices_in_use(profile)):
-                    self.post_message(self.DevicesInUse(profile, "\n".join(map(str, holders))))
+                    self.post_message(self.DevicesInUse(profile, "\n".join(map(str, holders)), forced))
                     return
-                self.post_message(self.RunStarted(launch.start(profile)))
+                self.post_message(self.RunStarted(launch.start(profile, checks=not forced)))
             except UserError as error:
                 self.post_message(self.StartFailed(error))
 
@@ -180,7 +182,7 @@ class CommandPane(CommandView):
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._start(message.profile, checked=True, queue=True)
+                self._start(message.profile, forced=message.forced, queue=True)
 
         detail = f"{message.holders}\nThe run would wait until they are free."
         question = ConfirmScreen("Others use the devices; queue the run?", detail, yes="queue", no="cancel")

@@ -61,7 +61,7 @@ async def test_enter_twice_starts_one_run(started: list[Profile]) -> None:
 
 
 async def test_a_run_that_cannot_start_says_why(monkeypatch: pytest.MonkeyPatch) -> None:
-    def start(profile: Profile) -> Path:
+    def start(profile: Profile, **_: object) -> Path:
         raise UserError("the disk is full", hint="remove something")
 
     monkeypatch.setattr(launch, "start", start)
