@@ -19,6 +19,7 @@ from textual.screen import Screen, SystemModalScreen
 from runner.cli.places import (
     ComparePlace,
     DashboardPlace,
+    FleetPlace,
     HomePlace,
     LivePlace,
     ResultPlace,
@@ -44,8 +45,9 @@ if TYPE_CHECKING:
     from textual.command import Provider
     from textual.filter import LineFilter
 
+    from runner.fleet.fleet import Fleet
     from runner.history.run_feed import Feed
-    from runner.profile.settings import Settings
+    from runner.profile.settings import FleetHost, Settings
     from runner.state.run import LiveStatus
 
 DialogResult = TypeVar("DialogResult")
@@ -108,6 +110,7 @@ class TrtbenchApp(TerminalApp):
         self._title_set_at = 0.0
         self._way_back: list[DashboardPlace] = []
         self._visits = 0
+        self._fleets: list[tuple[list[FleetHost], Fleet]] = []
         self.add_mode(self.DEFAULT_MODE, lambda: self._with_size_classes(create_screen(start)))
         self.set_class(ascii_only(), "-ascii")
 
@@ -255,6 +258,34 @@ class TrtbenchApp(TerminalApp):
     def open_compare(self, names: tuple[str, ...]) -> None:
         self._open(ComparePlace(names))
 
+    def open_fleet(self) -> None:
+        self._open(FleetPlace())
+
+    def fleet_of(self, hosts: str) -> Fleet:
+        """Return the links to hosts, which stay until the dashboard ends: its runs may be on other screens.
+
+        Args:
+            hosts: names with commas between them; empty: those of the settings, as they are now.
+
+        Raises:
+            UserError: a name or the settings are invalid.
+        """
+        from runner.fleet.fleet import Fleet
+        from runner.fleet.hosts import chosen_hosts
+
+        chosen = chosen_hosts(hosts)
+        for known, fleet in self._fleets:
+            if known == chosen:
+                return fleet
+        fleet = Fleet(chosen)
+        fleet.start()
+        self._fleets.append((chosen, fleet))
+        return fleet
+
+    def close_fleets(self) -> None:
+        for _, fleet in self._fleets:
+            fleet.close()
+
     def open_sweep(self, directory: Path) -> None:
         self._open(sweep_place(directory))
 
@@ -334,6 +365,7 @@ def run_app(start: DashboardPlace) -> int:
     lifecycle.exit_on_signals(app.leave)
     with lifecycle.restored_terminal(), on_thread_error(app.end_with_error):
         code = app.run()
+    app.close_fleets()
     if title := app.title_restore_sequence():
         with suppress(OSError):
             control_terminal(title, sys.stderr)

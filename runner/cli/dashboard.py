@@ -33,13 +33,22 @@ WEB_VARIABLE = "TEXTUAL_DRIVER"
 
 def open_dashboard(arguments: argparse.Namespace) -> int:
     """Open the home screen; the command without a name."""
+    return open_at(HomePlace(), arguments)
+
+
+def open_at(place: DashboardPlace, arguments: argparse.Namespace) -> int:
+    """Open the dashboard at a place.
+
+    Raises:
+        UserError: there is no terminal.
+    """
     if not has_terminal():
         raise UserError(
             "there is no terminal to draw the dashboard on",
             hint="`trtbench-tui run PROFILE` runs without one; `trtbench-tui --help` lists all commands",
         )
     prepare_drawing(arguments)
-    return draw(HomePlace())
+    return draw(place)
 
 
 def watch(feed: Feed, arguments: argparse.Namespace) -> int:

@@ -11,7 +11,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.cli.dashboard import open_at, open_dashboard
 from runner.cli.options import OnHosts
+from runner.cli.places import FleetPlace
 from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
@@ -33,11 +35,13 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
     hosts = chosen_hosts(arguments.host)
     if not hosts:
         raise UserError("--host names no host")
+    if arguments.command is open_dashboard:
+        return open_at(FleetPlace(arguments.host), arguments)
     on_hosts: OnHosts | None = arguments.on_hosts
     if on_hosts is None:
         able = "ls, attach, stop, show, compare, export, replay, logs, wait and archive"
         raise UserError(
-            f"this command does not take --host; {able} do",
+            f"this command does not take --host; {able} do, and the dashboard",
             hint="`ssh HOST trtbench-tui ...` runs any command on the other machine",
         )
     with opened(hosts, newest=ALL) as fleet:
@@ -93,7 +97,7 @@ def _copy_named_runs(fleet: Fleet, arguments: argparse.Namespace, on_hosts: OnHo
         arguments.run = _side(fleet, arguments.run) if arguments.run is not None else None
     else:
         found = fleet.find(arguments.run)
-        arguments.run = str(fleet.copy(found, whole=on_hosts == "run" or found.entry.ended))
+        arguments.run = str(_copy(fleet, found, whole=on_hosts == "run" or found.entry.ended))
 
 
 def _side(fleet: Fleet, side: str) -> str:
@@ -112,4 +116,10 @@ def _copied_or_own(fleet: Fleet, name: str) -> Path:
             return find_run(name)
         except UserError:
             raise unknown from None
-    return fleet.copy(found, whole=True)
+    return _copy(fleet, found, whole=True)
+
+
+def _copy(fleet: Fleet, found: FoundRun, *, whole: bool) -> Path:
+    run_dir = fleet.copy(found, whole=whole)
+    assert run_dir is not None, "nothing cancels it"
+    return run_dir

@@ -23,6 +23,7 @@ from runner.report import text_table
 from runner.report.build import build_report
 from runner.report.model import Report
 from runner.run import layout
+from runner.run.liveness import is_mirror
 from runner.state.configuration import PREPARATION_STEPS, ConfigurationState, batching_label
 from runner.state.job import job_text, job_waiting_text
 from runner.state.run import RunState
@@ -77,7 +78,9 @@ def _follow(feed: Feed, as_json: bool, quiet: bool, publish: _Publish) -> ExitCo
         publish(now=True)
     except KeyboardInterrupt:
         name = short_name(feed.run_dir)
-        if feed.live:
+        if is_mirror(feed.run_dir):
+            print("\nthe run continues on its machine", file=sys.stderr)
+        elif feed.live:
             attach, stop = command("attach", name), command("stop", name)
             print(f"\nthe run continues; `{attach}` shows it, `{stop}` stops it", file=sys.stderr)
         return ExitCode.INTERRUPTED

@@ -58,6 +58,14 @@ class TunePlace:
     directory: Path
 
 
+@dataclass(frozen=True)
+class FleetPlace:
+    """Other machines and their runs."""
+
+    hosts: str = ""
+    """names with commas between them, as `--host` takes them; empty: those of the settings"""
+
+
 def sweep_place(directory: Path) -> SweepPlace | TunePlace:
     """Return the place of a sweep: that of a tuning is another one."""
     from runner.sweep.directory import load_sweep
@@ -68,4 +76,6 @@ def sweep_place(directory: Path) -> SweepPlace | TunePlace:
         return SweepPlace(directory)  # its screen says what is wrong
 
 
-DashboardPlace = HomePlace | RunsPlace | LivePlace | ResultPlace | ComparePlace | SweepPlace | TunePlace
+DashboardPlace = (
+    HomePlace | RunsPlace | LivePlace | ResultPlace | ComparePlace | SweepPlace | TunePlace | FleetPlace
+)

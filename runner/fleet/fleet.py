@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -72,6 +72,8 @@ class Fleet:
             link.start()
 
     def close(self) -> None:
+        for link in self._links.values():
+            link.ask_to_close()
         for link in self._links.values():
             link.close()
 
@@ -154,12 +156,15 @@ class Fleet:
                     return host, name.removeprefix(prefix)
         return "", name
 
-    def copy(self, found: FoundRun, *, whole: bool) -> Path:
-        """Return the directory of the copy of a run, once it can be read.
+    def copy(
+        self, found: FoundRun, *, whole: bool, is_cancelled: Callable[[], bool] = lambda: False
+    ) -> Path | None:
+        """Return the directory of the copy of a run, once it can be read; None: cancelled.
 
         Args:
             found: the run.
             whole: wait until it has everything that the run had written.
+            is_cancelled: called while waiting.
 
         Raises:
             UserError: it cannot be copied.
@@ -170,6 +175,8 @@ class Fleet:
             why = mirror.problem or (view.link.reason if view.link.status is LinkStatus.REFUSED else "")
             if why:
                 raise UserError(f"{found.host}:{found.id}: {why}")
+            if is_cancelled():
+                return None
             time.sleep(POLL_S)
         if not mirror.has_plan():
             raise UserError(f"{found.host}:{found.id}: not a run that this version can read")

@@ -31,6 +31,7 @@ _MOST_STDERR = 4096
 _NOT_FOUND = 127
 """exit code of a shell that does not find the command"""
 _ENDING_S = 2.0
+_ABORTING_S = 0.1
 
 
 class LinkStatus(Enum):
@@ -82,10 +83,14 @@ class Link:
     def start(self) -> None:
         self._thread.start()
 
-    def close(self) -> None:
-        """Close the connection and wait until its process has ended."""
+    def ask_to_close(self) -> None:
+        """Close the connection soon."""
         self._closing.set()
         self._hurry.set()
+
+    def close(self) -> None:
+        """Close the connection and wait until its process has ended."""
+        self.ask_to_close()
         self._thread.join()
         self.remote.close()
 
@@ -141,7 +146,7 @@ class Link:
         try:
             self._move(process, connection, stderr)
         finally:
-            _end(process)
+            _end(process, gently=connection.is_open)
         raise Cut(self._why_ended(process.returncode, stderr, opened=connection.is_open))
 
     def _move(self, process: subprocess.Popen[bytes], connection: Connection, stderr: bytearray) -> None:
@@ -159,6 +164,7 @@ class Link:
                 for key, _ in selector.select(_TICK_S):
                     data = os.read(key.fd, _CHUNK)
                     if not data and key.fileobj is process.stdout:
+                        stderr += _last_words(process)
                         return
                     if not data:
                         selector.unregister(key.fileobj)
@@ -193,15 +199,28 @@ class Link:
         return said or (f"the connection ended (exit code {code})" if opened else f"ssh ended with {code}")
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
-    """End ssh: without its input it ends by itself, else with a signal."""
+def _last_words(process: subprocess.Popen[bytes]) -> bytes:
+    """Return what a process that has closed its output still says on standard error."""
+    assert process.stderr is not None
+    with contextlib.suppress(subprocess.TimeoutExpired):
+        process.wait(_ENDING_S)
+    with contextlib.suppress(BlockingIOError):  # a shared connection of ssh keeps it open
+        return os.read(process.stderr.fileno(), _CHUNK)
+    return b""
+
+
+def _end(process: subprocess.Popen[bytes], *, gently: bool) -> None:
+    """End ssh: without its input it ends by itself, unless it has no connection yet; else with a signal."""
     for stream in (process.stdin, process.stdout, process.stderr):
         if stream is not None:
             with contextlib.suppress(OSError):
                 stream.close()
-    for end in (None, process.terminate, process.kill):
-        if end is not None:
-            end()
+    for patience, end in (
+        (_ENDING_S if gently else _ABORTING_S, process.terminate),
+        (_ENDING_S, process.kill),
+    ):
         with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(_ENDING_S)
+            process.wait(patience)
             return
+        end()
+    process.wait()

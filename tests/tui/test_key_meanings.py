@@ -32,6 +32,8 @@ MEANINGS = (
     ("colon ctrl+p", "go to a run, profile or command", "app.command_palette"),
     ("question_mark", "help", "help explain close"),
     ("h", "home", "home"),
+    ("H", "other machines", "hosts"),
+    ("F", "ask the hosts again", "refresh"),
     ("r", "runs", "runs"),
     ("a", "edit and run its profile again", "again"),
     ("b", "make it the baseline", "baseline"),

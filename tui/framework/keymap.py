@@ -72,6 +72,7 @@ HELP = Key(
 )
 QUIT = Key("q", "quit", "quit", "leave the dashboard; active runs continue", command="go: leave")
 HOME = Key("h", "home", "home", "profiles: choose, edit and run one", command="go: profiles")
+HOSTS = Key("H", "hosts", "", "other machines and their runs", command="go: other machines")
 RUNS = Key("r", "runs", "runs", "list of all runs", command="go: runs")
 BACK = Key("escape", "back", "", "go back to the previous screen", shown="esc", command="go: back")
 AGAIN = Key(

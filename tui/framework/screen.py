@@ -94,6 +94,9 @@ class KeyedScreen(RowMovement, Screen[None]):
     def action_runs(self) -> None:
         self.app.open_runs()
 
+    def action_hosts(self) -> None:
+        self.app.open_fleet()
+
     def action_back(self) -> None:
         self.app.back()
 

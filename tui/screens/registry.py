@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from runner.cli.places import (
     ComparePlace,
     DashboardPlace,
+    FleetPlace,
     HomePlace,
     LivePlace,
     ResultPlace,
@@ -34,6 +35,7 @@ SCREENS: dict[str, type[DashboardPlace]] = {
     "compare": ComparePlace,
     "sweep": SweepPlace,
     "tune": TunePlace,
+    "fleet": FleetPlace,
 }
 """folder -> type of the places that it shows"""
 

@@ -17,6 +17,7 @@ from textual.screen import ModalScreen, Screen
 from runner.cli.places import (
     ComparePlace,
     DashboardPlace,
+    FleetPlace,
     HomePlace,
     LivePlace,
     ResultPlace,
@@ -91,6 +92,7 @@ PLACES: dict[str, Callable[[Path], DashboardPlace]] = {
     "compare": lambda root: compared(),
     "sweep": lambda root: SweepPlace(test_board.complete()),
     "tune": lambda root: TunePlace(tunings.fake().path),
+    "fleet": lambda root: FleetPlace(),
 }
 
 

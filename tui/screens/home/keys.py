@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.framework.keymap import FILTER, HELP, MOVEMENT, QUIT, RUNS, START_KEYS, Key
+from tui.framework.keymap import FILTER, HELP, HOSTS, MOVEMENT, QUIT, RUNS, START_KEYS, Key
 
 KEYS = (
     Key(
@@ -98,6 +98,7 @@ KEYS = (
     Key("shift+tab", "switch_pane(-1)", "", "go to the previous pane"),
     *MOVEMENT,
     RUNS,
+    HOSTS,
     Key("s", "sort", "sort", "sort the list by the next column", command="view: sort", minor=True),
     Key("S", "reverse", "", "reverse the order of the list", command="view: reverse the order"),
     replace(FILTER, help="show the profiles, or the options, that contain the typed words"),

@@ -13,6 +13,7 @@ from runner.cli.places import LivePlace
 from runner.errors import ExitCode, run_exit_code
 from runner.history.run_feed import Feed
 from runner.report.eta import earlier_times
+from runner.run.liveness import is_mirror
 from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel, Row
@@ -366,7 +367,8 @@ class LiveScreen(LogKeys, KeyedScreen):
         state = self.feed.state
         if state.running and self.feed.live:
             run = self.feed.run_dir.name.rpartition("_")[2]
-            self.app.leave(message=f"run {run} continues: {command('attach', run)}")
+            where = " on its machine" if is_mirror(self.feed.run_dir) else f": {command('attach', run)}"
+            self.app.leave(message=f"run {run} continues{where}")
         else:
             self.app.leave(run_exit_code(state.status) if self.feed.live else ExitCode.OK)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from tui.framework.keymap import AGAIN, FILTER, HELP, HOME, MOVEMENT, QUIT, Key
+from tui.framework.keymap import AGAIN, FILTER, HELP, HOME, HOSTS, MOVEMENT, QUIT, Key
 
 KEYS = (
     Key(
@@ -69,6 +69,7 @@ KEYS = (
     Key("x", "stop", "stop", "stop the selected run (asks first)", command="run: stop"),
     *MOVEMENT,
     HOME,
+    HOSTS,
     QUIT,
     HELP,
 )

@@ -1,0 +1,38 @@
+"""The keys of the screen of other machines."""
+
+from __future__ import annotations
+
+from tui.framework.keymap import BACK, HELP, HOME, MOVEMENT, QUIT, RUNS, Key
+
+KEYS = (
+    Key(
+        "enter",
+        "open",
+        "attach",
+        "copy the run and watch it, or open the result of an ended one",
+        command="go: selected run",
+    ),
+    Key("x", "stop", "stop", "stop the selected run on its machine (asks first)", command="run: stop"),
+    Key("space", "mark", "mark", "mark or unmark the run for a comparison", command="edit: mark"),
+    Key(
+        "c",
+        "compare",
+        "compare",
+        "copy and compare the marked runs; with one mark, that run with the one under the cursor",
+        command="run: compare",
+    ),
+    Key("v", "view", "all runs", "list all known runs of each machine; again: only the newest"),
+    Key(
+        "F",
+        "refresh",
+        "refresh",
+        "read the settings, connect to hosts that are not connected, and ask all of them again",
+        command="view: ask all hosts again",
+    ),
+    *MOVEMENT,
+    BACK,
+    RUNS,
+    HOME,
+    QUIT,
+    HELP,
+)
