@@ -123,12 +123,14 @@ class Host:
         ]
 
     def kill(self, word: str, how: signal.Signals = signal.SIGKILL) -> int:
-        """Send a signal to each process with that name, or with `word` in its command line.
+        """Send a signal to each process with that name, else to those with `word` in their command line.
 
         Returns:
             int: the number of processes.
         """
-        chosen = [process for process in self.all_processes() if word == process.name or word in process.argv]
+        running = self.all_processes()
+        chosen = [process for process in running if process.name == word]
+        chosen = chosen or [process for process in running if word in process.argv]
         for process in chosen:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(process.pid, how)
