@@ -126,6 +126,7 @@ LOOPS = {
     **dict.fromkeys(STORM, (40, 0.02)),
     "short": (5, 0.3),
     "soak": (10**9, 0.005),
+    "endless": (10**9, 0.05),
 }
 """Iterations and the pause before each, s."""
 
