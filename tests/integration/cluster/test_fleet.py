@@ -1,0 +1,45 @@
+"""Runs of another machine through the real ssh and sshd, over a link that fails."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from runner import paths
+from runner.fleet.mirror import mirror_dir
+from runner.run import layout
+from tests.support.cluster import Cluster, Host, product
+from tests.support.patience import PATIENCE_S
+from tests.support.runs import wait_for
+
+pytestmark = [pytest.mark.mpi, pytest.mark.slow]
+
+CUTS = 3
+
+
+def of_host(host: Host, path: Path) -> Path:
+    """Return the path by which this process reads a file of a host that hosts do not share."""
+    return Path(f"/proc/{host.pid}/root{path}")
+
+
+def test_a_copy_survives_cuts_of_ssh_and_of_the_link(tmp_path: Path) -> None:
+    own = [paths.state_home()]
+    with Cluster(tmp_path / "bed", own=own, environment=product.environment()) as cluster:
+        laptop, box = cluster
+        profile = product.on_one_host(python=product.light_python(tmp_path, "slow"))
+        run_dir = product.start(box, profile, tmp_path)
+        following = laptop.start("trtbench-tui", "--host", "node2", "attach", run_dir.name, "--json")
+        copy = of_host(laptop, mirror_dir("node2", run_dir.name) / layout.EVENTS)
+        original = of_host(box, run_dir / layout.EVENTS)
+        for _ in range(CUTS):
+            before = copy.stat().st_size if copy.exists() else 0
+            wait_for(lambda before=before: copy.exists() and copy.stat().st_size > before, "more events")  # type: ignore[misc]
+            laptop.kill("ssh")
+        cluster.cut("node2")
+        assert box.run("trtbench-tui", "stop", run_dir.name) is not None
+        cluster.restore("node2")
+        printed, _ = following.communicate(timeout=2 * PATIENCE_S)
+        assert copy.read_bytes() == original.read_bytes()
+        assert printed.encode().count(b"\n") >= original.read_bytes().count(b"\n")
+        product.wait_until_clean(cluster)
