@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from statistics import median
+from typing import NamedTuple
 
 import msgspec
 
@@ -10,6 +11,7 @@ from runner.events import RankProcess
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
+from runner.state.nodes import in_order
 from runner.state.run import RunState
 from runner.state.stages import RankState
 
@@ -40,12 +42,21 @@ class RankActivity(msgspec.Struct, frozen=True):
     pid: int | None
 
 
+class GpuLoad(NamedTuple):
+    """The load of a GPU of the run."""
+
+    name: str
+    node: str
+    """empty: the run uses one machine"""
+    busy: float | str
+    """percent, or why it is unknown"""
+
+
 class Stall(msgspec.Struct, frozen=True):
     silent_s: int
     median_ms: float
     ranks: tuple[RankActivity, ...]
-    gpus: tuple[tuple[str, float | str], ...]
-    """name, and percent busy or why it is unknown"""
+    gpus: tuple[GpuLoad, ...]
     output_silent_s: int | None
     """seconds since the last output of the stage; None: it still writes, or there is no heartbeat yet"""
     suggestion: str
@@ -75,14 +86,15 @@ def find_stall(state: RunState, now: int) -> Stall | None:
         return None
     beat = state.heartbeat
     ranks = rank_activity(state, now)
-    gpus = tuple((gpu.name, _busy(state, gpu, now)) for gpu in used_gpus(state))
+    gpus = tuple(GpuLoad(gpu.name, gpu.node, _busy(state, gpu, now)) for gpu in used_gpus(state))
+    unreachable = [node.name for node in in_order(state.nodes) if node.unreachable]
     return Stall(
         silent_s=int(silent),
         median_ms=usual,
         ranks=ranks,
         gpus=gpus,
         output_silent_s=int(beat.silent_s + (now - beat.t) / 1e9) if beat is not None else None,
-        suggestion=_suggestion(ranks, gpus),
+        suggestion=_silent_nodes(unreachable) if unreachable else _suggestion(ranks, gpus),
     )
 
 
@@ -144,7 +156,13 @@ def _behind(rank: RankState, most: tuple[int, int, int]) -> int:
     return most[2] + 1  # it has not begun the phase of the first rank
 
 
-def _suggestion(ranks: tuple[RankActivity, ...], gpus: tuple[tuple[str, float | str], ...]) -> str:
+def _silent_nodes(nodes: list[str]) -> str:
+    listed = ", ".join(nodes[:4]) + (", ..." if len(nodes) > 4 else "")
+    are = f"node {listed} sends" if len(nodes) == 1 else f"nodes {listed} send"
+    return f"{are} nothing: the others wait for its ranks if it or its network is down; look there first"
+
+
+def _suggestion(ranks: tuple[RankActivity, ...], gpus: tuple[GpuLoad, ...]) -> str:
     """Return what to check, as a sentence, from the most significant fact."""
     for letter, text in (
         ("-", "{who} gone while the others wait: stop the run; the log may say why"),
@@ -155,7 +173,7 @@ def _suggestion(ranks: tuple[RankActivity, ...], gpus: tuple[tuple[str, float | 
         found = [rank for rank in ranks if rank.process is not None and rank.process.state == letter]
         if found:
             return text.format(who=_are(found), pids=" ".join(str(rank.pid) for rank in found))
-    busy = [busy for _, busy in gpus if not isinstance(busy, str)]
+    busy = [gpu.busy for gpu in gpus if not isinstance(gpu.busy, str)]
     loads = [rank.process.cpu_percent for rank in ranks if rank.process is not None]
     evidence = _evidence(loads, busy)
     behind = [rank for rank in ranks if rank.behind > 0]

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from runner import events as ev
-from runner.events import AnyEvent, NodeReading, encode
+from runner.events import AnyEvent, NodeReading, decode_lines, encode
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.run import layout
@@ -168,6 +168,7 @@ class NodeRun:
                 ev.GpuMapping(t=t + 1, order="PCI_BUS_ID", visible=None, gpus=uuids),
             ]
         t += SECOND
+        readings = 0
         while t <= self.last + SECOND:
             busy = t >= self.measured
             found.append(
@@ -176,9 +177,9 @@ class NodeRun:
             )  # fmt: skip
             if node != self.without_gpus:
                 found.append(self._sample(node, t, busy=busy))
-                found += [
-                    ev.GpuEnergy(t=t, gpu=uuid, mj=round((t - START) / SECOND * 500_000)) for uuid in uuids
-                ]
+                readings += 1
+                mj = round((t - START) / SECOND * 500_000)
+                found += [ev.GpuEnergy(t=t, gpu=uuid, mj=mj) for uuid in uuids if readings % 3 == 0]
             t += round(self.period_s * SECOND)
         return found
 
@@ -228,8 +229,17 @@ class NodeRun:
 def eight_nodes(*, end: bool = False) -> NodeRun:
     """64 GPUs: one node is slower, one GPU is too hot, and a node is silent."""
     return NodeRun(
-        nodes=8, gpus=8, iterations=12, period_s=2.0, slow_node=5, hot_gpu=(2, 3), silent=7, end=end
-    )
+        nodes=8, gpus=8, iterations=6, iteration_s=4.0, period_s=4.0, slow_node=5, hot_gpu=(2, 3), silent=7,
+        end=end,
+    )  # fmt: skip
+
+
+def recorded_feed(root: Path, after_s: float = 0.0) -> RecordedFeed:
+    """The recorded log of `eight_nodes` in a directory, seen `after_s` seconds after its last event."""
+    events = decode_lines((RECORDED / layout.EVENTS).read_bytes())
+    run = NodeRun(nodes=8, gpus=8, iterations=0)
+    run.events = events
+    return run.feed(root, after_s)
 
 
 def write_log() -> None:

@@ -20,7 +20,7 @@ MEANINGS = (
     ("left right", "the column, side, cell or choice beside it", "column side across cycle fold unfold"),
     ("enter", "open or accept what is selected", "open accept result run restore close"),
     ("f5 ctrl+enter R", "start", "start run_once"),
-    ("space", "toggle what is selected", "mark cycle"),
+    ("space", "toggle what is selected", "mark cycle toggle_node"),
     ("escape", "back, cancel, clear the filter", "back cancel close escape show_all"),
     ("q", "leave", "quit close"),
     ("tab shift+tab", "the next or previous part", "switch_pane slice"),

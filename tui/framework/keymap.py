@@ -29,8 +29,10 @@ KeyState = Literal[
     "inside",
     "searching",
     "searched",
+    "nodes",
 ]
-"""When a key is valid; the last ones are of the home screen: what is under the cursor, and in which pane."""
+"""When a key is valid; those from `folded` on are of the home screen: what is under the cursor, and in which
+pane; `nodes` is of the live screen."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -124,7 +124,7 @@ def test_busy_and_idle_gpus_are_distinguished() -> None:
     assert "the GPUs are busy" in suggestion(run)
     stall = seen(run, 1)
     assert stall is not None
-    assert [name for name, _ in stall.gpus] == ["GPU 0", "GPU 1"]
+    assert [gpu.name for gpu in stall.gpus] == ["GPU 0", "GPU 1"]
 
 
 def test_the_figures_that_decided_are_printed_and_agree() -> None:

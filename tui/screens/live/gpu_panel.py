@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from tui.framework.rows import Row, Span, cut, dim, row
+from tui.framework.rows import Row, Span, cut, dim, row, row_text
 from tui.text import BrailleCanvas, align_right, bar, fit, gibibytes
 
 HISTORY = 60
@@ -27,6 +27,8 @@ class GpuLine:
     """Current readings of one GPU; None: no number, and `missing` or `trouble` gives the reason."""
 
     index: int
+    node: str = ""
+    """name of its machine; empty: the run uses one"""
     ranks: str = ""
     """ranks that use it, e.g. `0` or `0-3`; empty: none"""
     memory_used: int | None = None
@@ -47,6 +49,8 @@ class GpuLine:
     """newest last; None: no reading"""
     trouble: str = ""
     """`GPU lost` or `stale`: no value of this line is current"""
+    age: str = ""
+    """`silent for 0:15`: its node reports nothing, and the values are that old"""
     missing: frozenset[str] = frozenset()
     """names of the fields above that this GPU does not support"""
 
@@ -107,6 +111,8 @@ def _line(line: GpuLine, columns: _GpuColumns, width: int) -> Row:
     if columns.parts:
         spans.append(_number(line, "sm_active", line.sm_active, 6))
         spans.append(_number(line, "dram_active", line.dram_active, 7))
+    if line.age:  # the values are shown, but they are not of now
+        return cut(row(dim(row_text(row(*spans))), "  ", Span(line.age, "warn")), width)
     spans += ["  ", throttle_span(line.throttled_by, wide=columns.parts)]
     return cut(row(*spans), width)
 

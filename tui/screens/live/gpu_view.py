@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.events import ComputeProcess, GpuSamples
+from runner.events import ComputeProcess, GpuInventory, GpuSamples
 from runner.events.missing_readings import LOST, STALE, UNSUPPORTED
 from runner.metrics.ceiling import Ceiling
 from runner.metrics.gpu import throttled_shares
@@ -12,11 +12,14 @@ from runner.metrics.rank_gpus import gpu_of_rank, gpu_window, used_gpus
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.gpu_window import GpuWindow
 from runner.state.run import RunState
-from runner.util.formatting import ranges
+from runner.util.formatting import plural, ranges
 from tui.framework.run_header import short_id
 from tui.screens.live.gpu_box import GpuBox
 from tui.screens.live.gpu_page import GpuDetail, GpuPage
 from tui.screens.live.gpu_panel import HISTORY, GpuLine
+from tui.screens.live.node_pages import FOLDED, Folding, NodePage
+from tui.screens.live.node_rows import NodeGpus
+from tui.screens.live.node_view import node_gpus, node_state
 from tui.screens.live.process_rows import ProcessLine
 from tui.text import plain_text
 
@@ -30,19 +33,32 @@ PAGE_HISTORY = 400
 
 
 def gpu_lines(state: RunState) -> tuple[GpuLine, ...]:
-    """Return one line a GPU, in the order of NVML; empty without GPUs."""
-    ranks: dict[str, list[int]] = {}
+    """Return one line a GPU, in the order of NVML and, with nodes, of their names; empty without GPUs."""
+    ranks = _ranks_of_gpus(state)
+    if not state.running and (measured := _measured_lines(state, ranks)):
+        return measured
+    return tuple(line for telemetry in state.telemetries for line in _node_lines(telemetry, ranks, HISTORY))
+
+
+def _ranks_of_gpus(state: RunState) -> dict[int, list[int]]:
+    """Return the ranks on each GPU, by the `id` of its state."""
+    ranks: dict[int, list[int]] = {}
     for rank in sorted(state.ranks):
         gpu = gpu_of_rank(state, rank)
         if gpu is not None:
-            ranks.setdefault(gpu.identity.uuid, []).append(rank)
-    if not state.running and (measured := _measured_lines(state, ranks)):
-        return measured
-    ticks = state.telemetry.recent()[-HISTORY:] if state.gpus else []
-    return tuple(_line(state.telemetry, gpu, ranks.get(uuid, []), ticks) for uuid, gpu in state.gpus.items())
+            ranks.setdefault(id(gpu), []).append(rank)
+    return ranks
 
 
-def _measured_lines(state: RunState, ranks: dict[str, list[int]]) -> tuple[GpuLine, ...]:
+def _node_lines(
+    telemetry: TelemetryState, ranks: dict[int, list[int]], history: int, age: str = ""
+) -> tuple[GpuLine, ...]:
+    """Return the GPUs of one node with at most `history` earlier readings."""
+    ticks = telemetry.recent()[-history:] if history and telemetry.gpus else []
+    return tuple(_line(telemetry, gpu, ranks.get(id(gpu), []), ticks, age) for gpu in telemetry.gpus.values())
+
+
+def _measured_lines(state: RunState, ranks: dict[int, list[int]]) -> tuple[GpuLine, ...]:
     """Return the GPUs of the ranks during the last measurement of an ended run; empty without readings.
 
     Means, but the peak of memory and temperature: what a GPU shows after the end is that it is idle.
@@ -59,7 +75,8 @@ def _measured_lines(state: RunState, ranks: dict[str, list[int]]) -> tuple[GpuLi
         lines.append(
             GpuLine(
                 index=gpu.identity.index,
-                ranks=ranges(ranks.get(gpu.identity.uuid, [])),
+                node=plain_text(gpu.node),
+                ranks=ranges(ranks.get(id(gpu), [])),
                 memory_used=int(cells["memory"].high) if "memory" in cells else None,
                 memory_total=gpu.identity.memory_total,
                 baseline=None if gpu.baseline is None else int(gpu.baseline),
@@ -85,24 +102,72 @@ def _last_window(state: RunState) -> GpuWindow | None:
     return None
 
 
-def gpu_box(state: RunState, *, in_container: bool, full: bool) -> GpuBox:
+def gpu_box(
+    state: RunState,
+    *,
+    in_container: bool,
+    full: bool,
+    now: int = 0,
+    folding: Folding = FOLDED,
+    cache: NodeLineCache | None = None,
+) -> GpuBox:
     """Return the GPUs and the foreign processes on those of the run.
 
     Args:
         state: state of the run.
         in_container: stages run in a container, whose processes the driver counts differently.
         full: the panel has the whole screen.
+        now: CLOCK_MONOTONIC, ns, for the age of what a silent node reported.
+        folding: the nodes whose GPUs the whole screen lists.
+        cache: lines kept from earlier frames, for runs on several nodes.
     """
-    lines = gpu_lines(state)
     processes = _process_lines(state, in_container=in_container) if state.running else ()
-    used = {gpu.identity.index for gpu in used_gpus(state)} if processes else set()
-    foreign = tuple(line for line in processes if line.foreign and line.gpu in used)
-    return GpuBox(lines, foreign, _page(state, lines, processes) if full else None)
+    used = {(plain_text(gpu.node), gpu.identity.index) for gpu in used_gpus(state)} if processes else set()
+    foreign = tuple(line for line in processes if line.foreign and (line.node, line.gpu) in used)
+    if not state.nodes:
+        lines = gpu_lines(state)
+        return GpuBox(lines, foreign, _page(state, lines, processes) if full else None)
+    nodes = _nodes(state, now, folding if full else FOLDED, cache or NodeLineCache())
+    if not full:
+        return GpuBox((), foreign, nodes=nodes)
+    listed = tuple(line for line in processes if line.node in folding.unfolded or line in foreign)
+    why_none = "" if listed else _why_no_processes(state) if not processes else "processes: of unfolded nodes"
+    return GpuBox((), foreign, node_page=NodePage(_versions(state), nodes, folding, listed, why_none))
+
+
+class NodeLineCache:
+    """Caches the GPUs of each node until its next reading."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, tuple[tuple[object, ...], tuple[GpuLine, ...]]] = {}
+
+    def get(
+        self, telemetry: TelemetryState, ranks: dict[int, list[int]], history: int, age: str
+    ) -> tuple[GpuLine, ...]:
+        last = telemetry.last
+        key = (last.t if last is not None else 0, telemetry.status, len(ranks), history, age)
+        kept = self._lines.get(telemetry.node)
+        if kept is None or kept[0] != key:
+            kept = key, _node_lines(telemetry, ranks, history, age)
+            self._lines[telemetry.node] = kept
+        return kept[1]
+
+
+def _nodes(state: RunState, now: int, folding: Folding, cache: NodeLineCache) -> tuple[NodeGpus, ...]:
+    ranks = _ranks_of_gpus(state)
+    lines: dict[str, tuple[GpuLine, ...]] = {}
+    for line in _measured_lines(state, ranks) if not state.running else ():
+        lines[line.node] = (*lines.get(line.node, ()), line)
+    for node in state.nodes.values() if not lines else ():
+        history = HISTORY if plain_text(node.name) in folding.unfolded else 0
+        age = node_state(node, now).trouble if node.unreachable else ""
+        lines[node.name] = cache.get(node.telemetry, ranks, history, age)
+    return node_gpus(state, now, lines)
 
 
 def _page(state: RunState, lines: tuple[GpuLine, ...], processes: tuple[ProcessLine, ...]) -> GpuPage:
     """Return the GPUs in full, with the processes on them while the run is under way."""
-    inventory, ticks = state.telemetry.inventory, state.telemetry.recent()[-PAGE_HISTORY:]
+    ticks = state.telemetry.recent()[-PAGE_HISTORY:]
     gpus = {gpu.identity.index: gpu for gpu in state.gpus.values()}
     details = tuple(
         GpuDetail(
@@ -115,19 +180,32 @@ def _page(state: RunState, lines: tuple[GpuLine, ...], processes: tuple[ProcessL
         for line in lines
         if (gpu := gpus.get(line.index)) is not None
     )
-    versions = [
-        f"{name} {plain_text(version)}"
-        for name, version in (
-            ("driver", inventory.driver), ("CUDA", inventory.cuda), ("NVML", inventory.nvml),
-        )
-        if version
-    ] if inventory else []  # fmt: skip
     return GpuPage(
-        versions=" · ".join(versions),
+        versions=_versions(state),
         gpus=details,
         processes=processes,
         no_processes=_why_no_processes(state),
     )
+
+
+def _versions(state: RunState) -> str:
+    """Return the versions of driver, CUDA and NVML; those of several nodes where they differ."""
+    nodes: dict[str, list[str]] = {}
+    for telemetry in state.telemetries:
+        if telemetry.inventory is not None:
+            nodes.setdefault(_inventory_versions(telemetry.inventory), []).append(telemetry.node)
+    if len(nodes) < 2:
+        return "".join(nodes)
+    counted = sorted(nodes.items(), key=lambda one: -len(one[1]))
+    return "; ".join(
+        f"{versions} ({plain_text(names[0]) if len(names) == 1 else f'{len(names)} nodes'})"
+        for versions, names in counted
+    )
+
+
+def _inventory_versions(inventory: GpuInventory) -> str:
+    named = (("driver", inventory.driver), ("CUDA", inventory.cuda), ("NVML", inventory.nvml))
+    return " · ".join(f"{name} {plain_text(version)}" for name, version in named if version)
 
 
 def _facts(gpu: GpuState) -> Iterator[str]:
@@ -148,30 +226,32 @@ def _facts(gpu: GpuState) -> Iterator[str]:
 def _why_no_processes(state: RunState) -> str:
     if not state.running:
         return "processes are listed while the run is under way"
-    reasons = {gpu.reasons["processes"] for gpu in state.gpus.values() if "processes" in gpu.reasons}
+    reasons = {gpu.reasons["processes"] for gpu in state.all_gpus if "processes" in gpu.reasons}
     if reasons:
         return f"processes: {', '.join(sorted(map(plain_text, reasons)))}"
-    read = all(gpu.processes is not None for gpu in state.gpus.values())
+    read = all(gpu.processes is not None for gpu in state.all_gpus)
     return "no process computes on these GPUs" if read else "processes are not listed yet"
 
 
 def _process_lines(state: RunState, *, in_container: bool) -> tuple[ProcessLine, ...]:
     """Return all processes in the order of the GPUs; those of the run by rank or tag."""
     run = state.started.run if state.started else ""
-    ranks = {one.hello.pid: rank for rank, one in state.ranks.items() if one.hello is not None}
+    hellos = [one.hello for one in state.ranks.values() if one.hello is not None]
     here = state.started.host if state.started else ""
-    hosts = {one.hello.host for one in state.ranks.values() if one.hello is not None}
-    if not hosts <= {"", here}:
-        ranks = {}  # pids of other hosts
+    if not state.nodes and not {hello.host for hello in hellos} <= {"", here}:
+        hellos = []  # pids of other hosts
+    ranks: dict[str, dict[int, int]] = {}
+    for hello in hellos:
+        ranks.setdefault(hello.host if state.nodes else "", {})[hello.pid] = hello.rank
     return tuple(
-        _process_line(gpu.identity.index, process, run, ranks, in_container=in_container)
-        for gpu in state.gpus.values()
+        _process_line(gpu, process, run, ranks.get(gpu.node, {}), in_container=in_container)
+        for gpu in state.all_gpus
         for process in gpu.processes or ()
     )
 
 
 def _process_line(
-    gpu: int, process: ComputeProcess, run: str, ranks: dict[int, int], *, in_container: bool
+    gpu: GpuState, process: ComputeProcess, run: str, ranks: dict[int, int], *, in_container: bool
 ) -> ProcessLine:
     mine = process.run == run != ""
     if process.pid in ranks and (mine or not process.run):
@@ -180,7 +260,8 @@ def _process_line(
         owner = "this run" if mine else f"run {short_id(plain_text(process.run))}" if process.run else ""
     known = bool(process.user) and not in_container
     return ProcessLine(
-        gpu=gpu,
+        gpu=gpu.identity.index,
+        node=plain_text(gpu.node),
         pid=process.pid,
         memory=process.memory,
         user=plain_text(process.user),
@@ -192,21 +273,31 @@ def _process_line(
 
 def gpu_title(state: RunState, ceiling: Ceiling | None = None) -> str:
     """Return `GPUs, 2 Hz`, with the ceiling, and the status of the telemetry if it has a problem."""
-    telemetry = state.telemetry
+    telemetries = state.telemetries
     near = f" · {ceiling.short}" if ceiling is not None and ceiling.short else ""
     if not state.running and _last_window(state) is not None:
         return f"GPUs while measured: mean, peak of memory and temperature{near}"
-    rate = f", {1000 / telemetry.period_ms:.2g} Hz" if telemetry.period_ms else ""
-    status = telemetry.status
-    mig = next((uuid for gpu in telemetry.gpus.values() if (uuid := telemetry.mig_device(gpu))), "")
+    count = sum(len(telemetry.gpus) for telemetry in telemetries)
+    what = f"{count} GPUs of {plural(len(telemetries), 'node')}" if state.nodes else "GPUs"
+    period = max(telemetry.period_ms for telemetry in telemetries)
+    rate = f", {1000 / period:.2g} Hz" if period else ""
+    mig = next((uuid for gpu in state.all_gpus if (uuid := state.telemetry_of(gpu).mig_device(gpu))), "")
+    troubles = [telemetry for telemetry in telemetries if telemetry.status is not None]
     return (
-        f"GPUs{rate}{near}"
+        f"{what}{rate}{near}"
         + (f" · on {mig[:12]}: its own memory, other values of the whole GPU" if mig else "")
-        + (f" · {status.state}: {plain_text(status.text)}" if status else "")
+        + "".join(f" · {_trouble(telemetry)}" for telemetry in troubles[:1])
     )
 
 
-def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: list[GpuSamples]) -> GpuLine:
+def _trouble(telemetry: TelemetryState) -> str:
+    place = f"{plain_text(telemetry.node)} " if telemetry.node else ""
+    return f"{place}{telemetry.status.state}: {plain_text(telemetry.status.text)}" if telemetry.status else ""
+
+
+def _line(
+    telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: list[GpuSamples], age: str
+) -> GpuLine:
     latest = {name: telemetry.latest(gpu, reading) for name, reading in _READINGS.items()}
     numbers = {name: value for name, value in latest.items() if not isinstance(value, str)}
     memory, total, baseline = numbers.get("memory_used"), gpu.identity.memory_total, gpu.baseline
@@ -215,6 +306,7 @@ def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: lis
     throttled = telemetry.throttled_by(gpu)
     return GpuLine(
         index=gpu.identity.index,
+        node=plain_text(gpu.node),
         ranks=ranges(ranks),
         memory_used=None if memory is None else int(memory),
         memory_total=total,
@@ -230,6 +322,7 @@ def _line(telemetry: TelemetryState, gpu: GpuState, ranks: list[int], ticks: lis
         busy_history=tuple(_cell(tick.busy, gpu.column) for tick in ticks),
         power_history=tuple(_cell(tick.power, gpu.column) for tick in ticks),
         trouble=LOST if gpu.lost else STALE if telemetry.stale else "",
+        age=age,
         missing=frozenset(name for name, value in latest.items() if value == UNSUPPORTED),
     )
 

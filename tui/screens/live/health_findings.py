@@ -19,6 +19,7 @@ from runner.state.run import RunState
 from runner.stats.steady_state import Steadiness
 from runner.util.formatting import plural
 from tui.screens.live.health_line import HealthLine, Severity, SteadyBadge
+from tui.screens.live.node_view import find_node_problems
 from tui.screens.live.stage_strip import describe_exit
 from tui.screens.live.steady_badge import FEWEST_FOR_STEADY, make_badge
 from tui.text import plain_text
@@ -44,7 +45,7 @@ def assess_health(
 
     `current` has the findings about the ceiling of the GPUs.
     """
-    problems = find_problems(feed.state, stall, slow, steady, current)
+    problems = find_problems(feed.state, stall, slow, steady, current, feed.now())
     badge = find_badge(feed, stall, steady, problems)
     end = _end_message(feed)
     if end is not None:
@@ -74,8 +75,12 @@ def find_problems(
     slow: tuple[Outlier, ...],
     steady: Steadiness | None,
     current: CurrentCeiling | None = None,
+    now: int = 0,
 ) -> list[HealthFinding]:
-    """Return all problems of a running run, the most serious first, then by their effect on the numbers."""
+    """Return all problems of a running run, the most serious first, then by their effect on the numbers.
+
+    `now` (CLOCK_MONOTONIC, ns) is for how long a node has been silent.
+    """
     found: list[HealthFinding] = []
     if stall is not None:
         found.append(("bad", stall.sentence))
@@ -88,8 +93,11 @@ def find_problems(
         ("warn", Flag(plain_text(problem.text), Effect.DISTORTED, problem.share))
         for problem in find_machine_problems(state)
     ]
+    found += find_node_problems(state, now)
     slowed: list[GpuFinding] = []
     for gpu in used_gpus(state):
+        if gpu.node in state.nodes and state.nodes[gpu.node].unreachable:
+            continue  # its readings are old
         telemetry = state.telemetry_of(gpu)
         if gpu.reasons.get("all") == LOST:
             found.append(("bad", f"{gpu.name} is lost and needs a reset"))
@@ -104,13 +112,17 @@ def find_problems(
     if current is not None:
         found += [("bad", flag) for flag in current.impossible]
         found += [("warn", current.waits)] if current.waits is not None else []
-    if state.telemetry.stale and state.telemetry.status is not None:
-        found.append(("warn", Flag(f"GPUs: {plain_text(state.telemetry.status.text)}", Effect.UNREAD)))
+    for telemetry in state.telemetries:
+        if telemetry.stale and telemetry.status is not None:
+            where = f"GPUs of {plain_text(telemetry.node)}" if telemetry.node else "GPUs"
+            found.append(("warn", Flag(f"{where}: {plain_text(telemetry.status.text)}", Effect.UNREAD)))
     if state.lost_events:
         found.append(("warn", f"{state.lost_events} events are missing: the disk was full"))
     if state.skew is not None and state.skew[1] > MIN_SKEW:
         rank, slower = state.skew
-        text = f"rank {rank} is {100 * slower:.1f} % slower than the fastest"
+        node = state.node_of(rank)
+        where = f" of {plain_text(node.name)}" if node is not None else ""
+        text = f"rank {rank}{where} is {100 * slower:.1f} % slower than the fastest"
         found.append(("warn", Flag(text, Effect.DISTORTED, slower)))
     warnings = [notice for notice in state.notices if notice.level == "warning"]
     found += [("warn", Flag(plain_text(notice.text), Effect.UNCERTAIN)) for notice in reversed(warnings)]

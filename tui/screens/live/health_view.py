@@ -8,7 +8,7 @@ from runner.history.run_feed import Feed
 from runner.metrics.memory_map import MemoryRow, find_memory_map, gib
 from runner.metrics.mode_text import two_modes
 from runner.metrics.outlier_causes import Outlier, find_outliers
-from runner.metrics.stall import PROCESS_STATES, RankActivity, Stall, find_stall, rank_activity
+from runner.metrics.stall import PROCESS_STATES, GpuLoad, RankActivity, Stall, find_stall, rank_activity
 from runner.state.outliers import count_outliers
 from runner.state.run import RunState
 from runner.state.serving import ServingState
@@ -16,11 +16,14 @@ from runner.stats.modes import find_modes
 from runner.util.formatting import duration, plural
 from tui.screens.dialogs.help import HelpSection
 from tui.screens.live.health_findings import find_badge, find_problems
+from tui.screens.live.node_view import node_sections
 from tui.screens.live.view_cache import LiveViewCache
 from tui.text import format_measurement, plain_text
 
 MAX_OUTLIERS = 40
 """how many outliers are listed, the latest first"""
+MAX_RANKS = 40
+"""how many ranks of several nodes are listed"""
 
 
 Stacks = tuple[tuple[int, tuple[str, ...]], ...]
@@ -67,7 +70,7 @@ def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]
     if stall is not None:
         sections.append(("stalled", tuple(("", line) for line in _stall_lines(stall))))
     current = cache.ceiling(feed)
-    found = find_problems(state, stall, slow, steady, current)
+    found = find_problems(state, stall, slow, steady, current, now)
     badge = find_badge(feed, stall, steady, found)
     problems = [text for _, text in found]
     if stall is not None:
@@ -81,10 +84,9 @@ def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]
     serving = state.configurations[number].serving if number >= 0 else None
     if serving is not None:
         sections.append(("the engine", _serving_lines(serving)))
-    elif state.ranks:
-        sections.append(
-            ("ranks", tuple(_rank_line(rank, running=state.running) for rank in rank_activity(state, now)))
-        )
+    sections += node_sections(state, feed.plan, now)
+    if serving is None and state.ranks:
+        sections.append(("ranks", _rank_lines(state, now)))
     if steady is not None:
         if badge is not None:
             detail = badge.detail if steady.verdict == "STEADY" and badge.detail else steady.sentence
@@ -131,7 +133,7 @@ def _serving_lines(serving: ServingState) -> tuple[tuple[str, str], ...]:
 
 def _stall_lines(stall: Stall) -> list[str]:
     lines = [f"{stall.sentence} (a stall: more than ten medians and ten seconds)", stall.suggestion]
-    busy = [f"{name} {_busy(found)}" for name, found in stall.gpus]
+    busy = _loads(stall.gpus)
     lines += [", ".join(busy)] if busy else ["GPU load is unknown: no GPU is read"]
     if stall.output_silent_s is None:
         lines.append("it is unknown how long the stage has written nothing")
@@ -140,8 +142,40 @@ def _stall_lines(stall: Stall) -> list[str]:
     return lines
 
 
+def _loads(gpus: tuple[GpuLoad, ...]) -> list[str]:
+    """Return the load of each GPU; of several nodes, the range of each node."""
+    if not any(gpu.node for gpu in gpus):
+        return [f"{gpu.name} {_busy(gpu.busy)}" for gpu in gpus]
+    nodes: dict[str, list[float | str]] = {}
+    for gpu in gpus:
+        nodes.setdefault(gpu.node, []).append(gpu.busy)
+    texts = []
+    for node, found in nodes.items():
+        known = [busy for busy in found if not isinstance(busy, str)]
+        if len(known) < len(found):
+            text = next(busy for busy in found if isinstance(busy, str))
+        else:
+            text = f"{min(known):.0f} to {max(known):.0f} % busy"
+        texts.append(f"GPUs of {plain_text(node)} {plain_text(text)}")
+    return texts
+
+
 def _busy(found: float | str) -> str:
     return f"{found:.0f} % busy" if not isinstance(found, str) else found
+
+
+def _rank_lines(state: RunState, now: int) -> tuple[tuple[str, str], ...]:
+    """Return one line a rank; of several nodes only those that are behind or halted."""
+    ranks = rank_activity(state, now)
+    if not state.nodes:
+        return tuple(_rank_line(rank, running=state.running) for rank in ranks)
+    notable = [rank for rank in ranks if rank.behind or (rank.process and rank.process.state in "DTt-")]
+    lines = [_rank_line(rank, running=state.running) for rank in notable[:MAX_RANKS]]
+    if len(notable) > len(lines):
+        lines.append(("", f"{len(notable) - len(lines)} more are behind or halted"))
+    done = max((rank.done for rank in ranks), default=0)
+    lines.append(("", f"{plural(len(ranks) - len(notable), 'rank')} at {plural(done, 'iteration')}"))
+    return tuple(lines)
 
 
 def _rank_line(rank: RankActivity, *, running: bool) -> tuple[str, str]:

@@ -59,6 +59,13 @@ HELP = ScreenHelp(
         ),
         ("rank", "one process of the model; the others wait for the slowest"),
         (
+            "node",
+            "one machine of several. Its line has the load of each GPU as a block, the range of load,"
+            " the most memory, the sum of power and the hottest GPU; the slowest node is named. A node that"
+            " sends nothing for 10 s is silent: its values are grey, with their age; after 60 s it is lost."
+            " In the maximised GPUs and ranks (3, 2), space unfolds the node under the cursor",
+        ),
+        (
             "in flight",
             "trtllm-bench: requests processed together; new ones join while others generate",
         ),

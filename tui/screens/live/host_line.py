@@ -16,6 +16,12 @@ class HostView(msgspec.Struct, frozen=True):
     memory_total: int = 0
     load: float = 0.0
     no_gpu: str = ""
+    nodes: int = 0
+    """of a run on several machines; 0: one"""
+    reporting: int = 0
+    """nodes that report now"""
+    busiest: str = ""
+    """the node with the most CPU load, and its load: `node3 97 %`"""
 
 
 def draw_host(view: HostView, width: int, height: int) -> list[Row]:
@@ -28,6 +34,9 @@ def draw_host(view: HostView, width: int, height: int) -> list[Row]:
             row(dim("memory "), used, dim(f" of {gibibytes(view.memory_total)} GiB")),
             row(dim("load "), f"{view.load:.1f}"),
         ]
+    if view.nodes:
+        parts = [row(dim("nodes "), f"{view.reporting} of {view.nodes} report"), *parts]
+        parts += [row(dim("busiest "), view.busiest)] if view.busiest else []
     load = fitting(parts, width)
     if not view.no_gpu:
         return [load]

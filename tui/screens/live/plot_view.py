@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
 from typing import Literal, get_args
 
 import msgspec
@@ -11,10 +10,7 @@ import msgspec
 from runner import metrics
 from runner.metrics.mode_text import describe_mode
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, count_phrase
-from runner.metrics.rank_gpus import used_gpus
 from runner.state.configuration import ConfigurationState
-from runner.state.gpu import GpuState
-from runner.state.gpu_series import GROUP_S
 from runner.state.outliers import count_outliers, outlier_fence, range_of_most
 from runner.state.run import RunState
 from runner.stats import Sample
@@ -23,8 +19,9 @@ from runner.util.formatting import plural
 from tui.plots.axes import round_seconds
 from tui.plots.decode_steps import StepPlotData
 from tui.plots.histogram import HistogramData
-from tui.plots.latency import AxisMode, GpuLane, LatencyPlotData, OutlierMark
+from tui.plots.latency import AxisMode, LatencyPlotData, OutlierMark
 from tui.plots.prefill_generation import SplitData
+from tui.screens.live.gpu_lanes import GpuLaneCache
 from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
 from tui.screens.live.step_view import make_step_plot
@@ -45,8 +42,6 @@ FLATTENED = 2.0
 """Outliers flatten the others when the whole range is this many times as large as the range without them."""
 LEAST_RANGE = 0.02
 """least range of a y axis, as a share of the latency"""
-SLOTS = 400
-"""time slots of a GPU lane: more than a terminal has columns"""
 
 
 class LatencySpread(msgspec.Struct, frozen=True):
@@ -295,86 +290,5 @@ def make_numbers(state: RunState, ceiling: metrics.Ceiling | None = None) -> Lat
         per_token=value_of(metrics.TIME_PER_OUTPUT_TOKEN),
         tokens_per_sec=value_of(metrics.TOKENS_PER_SEC),
         # With GPU readings the title of their panel says it.
-        ceiling=ceiling.short if ceiling is not None and not state.gpus else "",
+        ceiling=ceiling.short if ceiling is not None and not state.all_gpus else "",
     )
-
-
-# --- the GPUs below the plot -------------------------------------------------------------------------------
-
-
-class GpuLaneCache:
-    """Caches GPU readings along a time axis; recomputes them when a reading falls into a new slot."""
-
-    def __init__(self) -> None:
-        self._key: tuple[int, ...] = ()
-        self._lanes: tuple[GpuLane, ...] = ()
-
-    def get(self, state: RunState, begin: int, end: int) -> tuple[GpuLane, ...]:
-        """Return lanes of all GPUs of the run together, then one for each; empty without readings."""
-        last = state.telemetry.last
-        if last is None:
-            return ()
-        key = (begin, end, (min(last.t, end) - begin) * SLOTS // max(1, end - begin))
-        if key != self._key:
-            self._key, self._lanes = key, _lanes(state, used_gpus(state), begin, end)
-        return self._lanes
-
-
-def _lanes(state: RunState, gpus: list[GpuState], begin: int, end: int) -> tuple[GpuLane, ...]:
-    if not gpus:
-        return ()
-    busy = [_slots(state, gpu, "busy", begin, end) for gpu in gpus]
-    clocks = [_slots(state, gpu, "sm_clock", begin, end) for gpu in gpus]
-    fastest: float = max((gpu.identity.max_sm_clock or 0 for gpu in gpus), default=0)
-    fastest = fastest or max((value for lane in clocks for value in lane if value is not None), default=0.0)
-    each = (GpuLane(gpu.name, 100.0, tuple(slots)) for gpu, slots in zip(gpus, busy, strict=True))
-    return (
-        GpuLane("busy %", 100.0, tuple(_mean(values) for values in zip(*busy, strict=True))),
-        GpuLane("SM MHz", fastest, tuple(_minimum(values) for values in zip(*clocks, strict=True))),
-        *(each if len(gpus) > 1 else ()),
-    )
-
-
-def _slots(state: RunState, gpu: GpuState, reading: str, begin: int, end: int) -> list[float | None]:
-    """Return the mean of a reading in equal time slots; a short gap takes the value of its neighbour."""
-    sums: list[tuple[float, int]] = [(0.0, 0)] * SLOTS
-    telemetry = state.telemetry_of(gpu)
-    recent = [tick for tick in telemetry.since(begin) if tick.t <= end]
-    readings = [(tick.t, _cell(getattr(tick, reading), gpu.column)) for tick in recent]
-    oldest = readings[0][0] if readings else end
-    step = telemetry.period_ms * 10**6
-    if oldest > begin + 10 * 10**9:  # raw samples are kept for a few minutes
-        stretches = telemetry.history(gpu, reading)
-        before = [(stretch.t, stretch.mean) for stretch in stretches if begin <= stretch.t < oldest]
-        readings = before + readings
-        step = GROUP_S * 10**9
-    near = max(2, 3 * step * SLOTS // (end - begin))
-    previous = -1
-    for t, value in readings:
-        slot = min((t - begin) * SLOTS // (end - begin), SLOTS - 1)
-        if value is None:
-            continue
-        # A reading covers the time since the previous one, unless that was long ago.
-        first = previous + 1 if 0 <= previous < slot and slot - previous <= near else slot
-        for covered in range(min(first, slot), slot + 1):
-            total, count = sums[covered]
-            sums[covered] = (total + value, count + 1)
-        previous = slot
-    return [total / count if count else None for total, count in sums]
-
-
-def _cell(column: list[int | float | None], number: int) -> float | None:
-    return column[number] if number < len(column) else None
-
-
-def _minimum(values: Iterable[float | None]) -> float | None:
-    return min(_without_gaps(values), default=None)
-
-
-def _without_gaps(values: Iterable[float | None]) -> list[float]:
-    return [value for value in values if value is not None]
-
-
-def _mean(values: Iterable[float | None]) -> float | None:
-    numbers = _without_gaps(values)
-    return sum(numbers) / len(numbers) if numbers else None

@@ -15,6 +15,8 @@ class ProcessLine(msgspec.Struct, frozen=True):
 
     gpu: int
     pid: int
+    node: str = ""
+    """name of the machine; empty: the run uses one"""
     memory: int | None = None
     """bytes of GPU memory"""
     user: str = ""
@@ -33,6 +35,7 @@ def draw_process(line: ProcessLine, width: int) -> Row:
     memory = UNKNOWN if line.memory is None else gibibytes(line.memory)
     style = "warn" if line.foreign else ""
     owner = f"  {line.owner}" if line.owner else "  not of this run" if line.foreign else ""
+    owner += f"  on {line.node}" if line.node else ""
     return cut(
         row(
             f"{align_right(str(line.gpu), 3)} {align_right(str(line.pid), 8)}  ",

@@ -59,24 +59,31 @@ def draw_rank_page(page: RankPage, width: int, height: int) -> list[Row]:
     """Draw one row a rank, and the configurations below them with room; further rows are for scrolling."""
     if not page.ranks:
         return [row(dim("no rank has started yet"))]
-    columns = [name for name in _COLUMNS if any(_cell(rank, name) != UNKNOWN for rank in page.ranks)]
-    if all(rank.host == page.ranks[0].host for rank in page.ranks) and "host" in columns:
-        columns.remove("host")
-    for name in _LEFT_OUT:
-        if name in columns and sum(abs(_COLUMNS[column]) + 1 for column in columns) > width:
-            columns.remove(name)
-    room = width - sum(abs(_COLUMNS[column]) + 1 for column in columns)
-    cells = min(40, room - 1) if room > LEAST_BAR and len(page.ranks) > 1 else 0
-    most = max([LEAST_FULL_BAR, *(rank.slower or 0.0 for rank in page.ranks)])
-    heading = " ".join(_aligned(name, _COLUMNS[name]) for name in columns)
-    drawn: list[Row] = [cut(row(dim(heading)), width)]
-    drawn += [_line(rank, columns, cells, most, width) for rank in page.ranks]
+    drawn = draw_rank_table(page.ranks, width)
     drawn.append(cut(row(dim(page.summary)), width))
     left = height - len(drawn) - 2
     if page.configurations.lines and left >= FEWEST_IN_TABLE:
         title = row(dim(page.configurations.title))
         drawn += [(), title, *draw_configurations(page.configurations, width, left)]
     return drawn
+
+
+def draw_rank_table(ranks: tuple[RankDetail, ...], width: int) -> list[Row]:
+    """Draw a heading and one row a rank."""
+    columns = [name for name in _COLUMNS if any(_cell(rank, name) != UNKNOWN for rank in ranks)]
+    if all(rank.host == ranks[0].host for rank in ranks) and "host" in columns:
+        columns.remove("host")
+    for name in _LEFT_OUT:
+        if name in columns and sum(abs(_COLUMNS[column]) + 1 for column in columns) > width:
+            columns.remove(name)
+    room = width - sum(abs(_COLUMNS[column]) + 1 for column in columns)
+    cells = min(40, room - 1) if room > LEAST_BAR and len(ranks) > 1 else 0
+    most = max([LEAST_FULL_BAR, *(rank.slower or 0.0 for rank in ranks)])
+    heading = " ".join(_aligned(name, _COLUMNS[name]) for name in columns)
+    return [
+        cut(row(dim(heading)), width),
+        *(_line(rank, columns, cells, most, width) for rank in ranks),
+    ]
 
 
 def _line(rank: RankDetail, columns: list[str], cells: int, most: float, width: int) -> Row:

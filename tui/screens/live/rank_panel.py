@@ -23,6 +23,9 @@ class RankLine(msgspec.Struct, frozen=True):
     broken: bool = False
 
 
+RankLines = tuple[RankLine, ...]
+
+
 def draw_ranks(ranks: tuple[RankLine, ...], width: int, height: int) -> list[Row]:
     """Draw the ranks in as many columns as fit, each with a heading."""
     if not ranks:

@@ -7,12 +7,12 @@ from runner.metrics.stall import rank_activity
 from runner.state.run import RunState
 from runner.state.stages import RankState, StageState
 from tui.screens.live.configuration_table import ConfigurationTable
+from tui.screens.live.node_pages import Folding, NodeRankPage
+from tui.screens.live.node_rows import MIN_SKEW_SHOWN, NodeRanks
+from tui.screens.live.node_view import slowest_text
 from tui.screens.live.rank_page import RankDetail, RankPage
 from tui.screens.live.rank_panel import RankLine
 from tui.text import plain_text
-
-MIN_SKEW_SHOWN = 0.01
-"""Ranks whose means differ by less than this share count as balanced."""
 
 
 def rank_lines(state: RunState) -> tuple[RankLine, ...]:
@@ -44,6 +44,8 @@ def rank_title(state: RunState) -> str:
     skew = state.skew
     if skew is None:
         return "ranks"
+    if text := slowest_text(state):
+        return text
     slowest, slower = skew
     return (
         f"ranks · slowest {slowest}: +{100 * slower:.1f} %"
@@ -68,6 +70,28 @@ def rank_page(
     state: RunState, now: int, lines: tuple[RankLine, ...], configurations: ConfigurationTable
 ) -> RankPage:
     """Return the ranks in full at `now` (CLOCK_MONOTONIC, ns), with the table of configurations."""
+    details, means = _details(state, now, lines)
+    return RankPage(details, _summary(state, means), configurations)
+
+
+def rank_node_page(
+    state: RunState, now: int, lines: tuple[RankLine, ...], nodes: tuple[NodeRanks, ...], folding: Folding
+) -> NodeRankPage:
+    """Return the ranks of several nodes in full at `now` (CLOCK_MONOTONIC, ns)."""
+    of: dict[str, list[RankLine]] = {}
+    for line in lines:
+        node = state.node_of(line.rank)
+        if node is not None and plain_text(node.name) in folding.unfolded:
+            of.setdefault(plain_text(node.name), []).append(line)
+    details = {name: _details(state, now, tuple(ranks))[0] for name, ranks in of.items()}
+    means = [line.mean_ms for line in lines if line.mean_ms is not None]
+    return NodeRankPage(nodes, folding, details, _summary(state, means))
+
+
+def _details(
+    state: RunState, now: int, lines: tuple[RankLine, ...]
+) -> tuple[tuple[RankDetail, ...], list[float]]:
+    """Return ranks in full, and the mean latencies of all ranks."""
     activity = {one.rank: one for one in rank_activity(state, state.ended.t if state.ended else now)}
     means = [rank.timed.mean for rank in state.ranks.values() if rank.timed.n]
     fastest = min(means, default=0.0)
@@ -99,7 +123,7 @@ def rank_page(
                 gpu_memory=None if isinstance(memory, str) else int(memory),
             )
         )
-    return RankPage(tuple(details), _summary(state, means), configurations)
+    return tuple(details), means
 
 
 def _device(rank: RankState, gpu: int | None) -> str:

@@ -16,7 +16,7 @@ from runner.report.eta import earlier_times
 from runner.run.liveness import is_mirror
 from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState, bindings
-from tui.framework.rows import Panel, Row
+from tui.framework.rows import Panel
 from tui.framework.run_header import draw_run_header
 from tui.framework.screen import KeyedScreen, KeyFooter
 from tui.framework.terminal_notify import window_title
@@ -26,16 +26,17 @@ from tui.screens.live.configuration_table import ConfigurationTable, draw_config
 from tui.screens.live.gpu_box import draw_gpu_box
 from tui.screens.live.health_line import draw_health, health_rows
 from tui.screens.live.host_line import draw_host
-from tui.screens.live.in_flight_panel import MAX_ROWS, InFlightView, draw_in_flight
+from tui.screens.live.in_flight_panel import MAX_ROWS
 from tui.screens.live.keys import KEYS
 from tui.screens.live.latency_panel import draw_latency
 from tui.screens.live.layout import LOW, PANELS, WIDE, LayoutRequest, LiveLayout
 from tui.screens.live.log_keys import LogKeys
 from tui.screens.live.log_view import LogView
+from tui.screens.live.node_keys import NodeKeys
 from tui.screens.live.plot_view import AXIS_MODES, PLOT_MODES, PlotMode, next_mode
 from tui.screens.live.progress_lines import draw_progress
-from tui.screens.live.rank_page import RankPage, draw_rank_page
-from tui.screens.live.rank_panel import RankLine, draw_ranks, rank_rows
+from tui.screens.live.rank_box import draw_ranks_or_requests
+from tui.screens.live.rank_panel import rank_rows
 from tui.screens.live.stage_strip import draw_stage_line
 from tui.screens.live.view import LiveView, make_live_view
 from tui.screens.live.view_cache import LiveViewCache
@@ -46,21 +47,12 @@ SLOW_REDRAW_FRAMES, FAST_ITERATION_MS = 3, 300.0
 """What each iteration changes is drawn in every third frame if the median is shorter than 300 ms."""
 EARLIER_RUNS_DELAY_S = 1.0
 """delay before earlier runs are read, so that the first frame does not wait for them"""
+MOST_NODES = 1 << 20
+"""more nodes than there are: to the first or the last one"""
 BUDGET_S = 0.04
 """time of a frame for reading events; the rest is for drawing and input"""
-_KEYS_WHEN_MAXIMISED = ("back", "view", "switch_axis", "details", "help")
+_KEYS_WHEN_MAXIMISED = ("back", "toggle_node", "view", "switch_axis", "details", "help")
 """further actions in the footer while a panel is maximised"""
-
-
-def draw_ranks_or_requests(
-    data: tuple[RankLine, ...] | RankPage | InFlightView, width: int, height: int
-) -> list[Row]:
-    """Draw the ranks, or the requests of an engine with in-flight batching."""
-    if isinstance(data, InFlightView):
-        return draw_in_flight(data, width, height)
-    return (
-        draw_rank_page(data, width, height) if isinstance(data, RankPage) else draw_ranks(data, width, height)
-    )
 
 
 def _table_rows(table: ConfigurationTable) -> int:
@@ -68,7 +60,7 @@ def _table_rows(table: ConfigurationTable) -> int:
     return len(table.lines) if len(table.lines) > 1 or table.baseline else 0
 
 
-class LiveScreen(LogKeys, KeyedScreen):
+class LiveScreen(LogKeys, NodeKeys, KeyedScreen):
     """Follows one feed: a timer drains it, makes a view and updates the widgets."""
 
     screen_name = "live"
@@ -84,7 +76,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._layout = LiveLayout(lambda: self._layout_request)
         self._layout_request = LayoutRequest()
         self._hidden: frozenset[str] = frozenset()
-        self._maximised = ""
+        self.maximised = ""
         self._mode: PlotMode = PLOT_MODES[0]
         self._axis: AxisMode = AXIS_MODES[0]
         self._cache = LiveViewCache()
@@ -143,7 +135,8 @@ class LiveScreen(LogKeys, KeyedScreen):
             reading=reading,
             mode=self._mode,
             axis=self._axis,
-            full=self._maximised,
+            full=self.maximised,
+            folding=self.folding,
             cache=self._cache,
         )
 
@@ -181,6 +174,8 @@ class LiveScreen(LogKeys, KeyedScreen):
             self._panel(name).update(data)
         self._update_layout()
         self._update_measurements(view)
+        if (panel := self.node_panel()) is not None:
+            self.mark_node(panel)
         if before is None or before.plot_title != view.plot_title:
             set_title(self.query_one("#plot"), view.plot_title)
         if before is None or before.rank_title != view.rank_title:
@@ -207,7 +202,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._panel("#stages").update(view.stages)
         self._panel("#plot").update((view.plot, view.numbers))
         self._panel("#configurations").update(view.configurations)
-        self._panel("#ranks").update(view.flight or view.rank_page or view.ranks)
+        self._panel("#ranks").update(view.flight or view.nodes or view.rank_page or view.ranks)
 
     def _update_layout(self) -> None:
         """Arrange the panels again if the amount of content changed."""
@@ -221,7 +216,7 @@ class LiveScreen(LogKeys, KeyedScreen):
             health=len(health_rows(view.health, self.size.width - 2)),
             answers=bool(view.answers.pairs),
             host=len(draw_host(view.host, self.size.width - 2, 2)),
-            maximised=self._maximised,
+            maximised=self.maximised,
             hidden=self._hidden,
             search=self.searching,
         )
@@ -234,6 +229,8 @@ class LiveScreen(LogKeys, KeyedScreen):
         if view.flight is not None:
             return MAX_ROWS
         sides = 0 if self.size.height < LOW else 4
+        if view.nodes is not None:
+            return len(view.nodes.nodes)
         count = len(view.ranks)
         return rank_rows(count, self.size.width - sides) if self.size.width < WIDE else count
 
@@ -262,11 +259,12 @@ class LiveScreen(LogKeys, KeyedScreen):
     def key_states(self) -> tuple[KeyState, ...]:
         # A replay does not continue after the screen is closed.
         running = self.feed.live and (self.view is None or self.view.running)
-        return ("running" if running else "ended",)
+        nodes: tuple[KeyState, ...] = ("nodes",) if self.node_panel() is not None else ()
+        return ("running" if running else "ended", *nodes)
 
     def footer_keys(self) -> list[Key]:
         keys = self.active_keys()
-        if self._maximised:
+        if self.maximised:
             return [key for key in keys if key.action in (*PANELS, *_KEYS_WHEN_MAXIMISED)]
         return keys
 
@@ -274,14 +272,15 @@ class LiveScreen(LogKeys, KeyedScreen):
         if action == "stop":
             return self.view is not None and self.view.can_stop
         if action == "gpus":
-            return self.view is not None and bool(self.view.gpus.lines)
+            return self.view is not None and self.view.gpus.any
         return super().check_action(action, parameters)
 
     def _maximise(self, panel: str) -> None:
         """Maximise a panel, or restore the layout if it is maximised; empty: restore."""
-        self._maximised = "" if panel == self._maximised else panel
+        self.maximised = "" if panel == self.maximised else panel
         for name in ("#ranks", "#gpus"):
             self._panel(name).move_to(0)
+            self._panel(name).choose(None)
         if self.view is not None:
             self._show_now()
 
@@ -317,7 +316,7 @@ class LiveScreen(LogKeys, KeyedScreen):
         self._maximise("ranks")
 
     def action_gpus(self) -> None:
-        if self.view is not None and self.view.gpus.lines:
+        if self.view is not None and self.view.gpus.any:
             self._maximise("gpus")
 
     def action_log(self) -> None:
@@ -331,7 +330,7 @@ class LiveScreen(LogKeys, KeyedScreen):
     def action_back(self) -> None:
         if self.clear_search():
             return
-        if self._maximised:
+        if self.maximised:
             self._maximise("")
         else:
             super().action_back()
@@ -339,10 +338,15 @@ class LiveScreen(LogKeys, KeyedScreen):
     @property
     def _scrolled_panel(self) -> Panel[object] | None:
         """The maximised GPUs or the ranks, if not all fit: then the keys scroll them instead of the log."""
-        panel = self._panel("#gpus" if self._maximised == "gpus" else "#ranks")
+        panel = self._panel("#gpus" if self.maximised == "gpus" else "#ranks")
         return panel if panel.region and panel.last_top else None
 
+    def show_folding(self) -> None:
+        self._show_now()
+
     def move_rows(self, by: int) -> None:
+        if self.move_nodes(by):
+            return
         if (panel := self._scrolled_panel) is not None:
             panel.move_to(panel.top + by)
         else:
@@ -352,6 +356,8 @@ class LiveScreen(LogKeys, KeyedScreen):
         return max(1, (self._scrolled_panel or self.log_view).size.height - 1)
 
     def action_top(self) -> None:
+        if self.move_nodes(-MOST_NODES):
+            return
         if (panel := self._scrolled_panel) is not None:
             panel.move_to(0)
         else:
@@ -359,6 +365,7 @@ class LiveScreen(LogKeys, KeyedScreen):
 
     def action_bottom(self) -> None:
         """Go to the last row that does not fit, and follow the end of the log."""
+        self.move_nodes(MOST_NODES)
         if (panel := self._scrolled_panel) is not None:
             panel.move_to(panel.last_top)
         self.log_view.follow()

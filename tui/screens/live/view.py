@@ -32,11 +32,14 @@ from tui.screens.live.host_line import HostView
 from tui.screens.live.in_flight_panel import InFlightView
 from tui.screens.live.latency_numbers import LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
+from tui.screens.live.node_pages import FOLDED, Folding, NodeRankPage
+from tui.screens.live.node_rows import NodeRankLines
+from tui.screens.live.node_view import busiest_node, node_ranks
 from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.progress_lines import CurrentIteration, ProgressPhase, ProgressView
 from tui.screens.live.rank_page import RankPage
 from tui.screens.live.rank_panel import RankLine
-from tui.screens.live.rank_view import rank_lines, rank_page, rank_title
+from tui.screens.live.rank_view import rank_lines, rank_node_page, rank_page, rank_title
 from tui.screens.live.stage_strip import StageItem, StageLine
 from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.result.answers import Answers, one_line
@@ -59,6 +62,8 @@ class LiveView(msgspec.Struct, frozen=True):
     ranks: tuple[RankLine, ...]
     rank_page: RankPage | None
     """shown instead if the panel has the whole screen"""
+    nodes: NodeRankLines | NodeRankPage | None
+    """shown instead of the ranks for a run on several nodes; None: one machine"""
     rank_title: str
     flight: InFlightView | None
     """shown instead of the ranks for an engine with in-flight batching; None: the ranks report themselves"""
@@ -86,6 +91,7 @@ def make_live_view(
     mode: PlotMode = "time",
     axis: AxisMode = "linear",
     full: str = "",
+    folding: Folding = FOLDED,
     cache: LiveViewCache | None = None,
 ) -> LiveView:
     """Return the content of the live screen.
@@ -95,6 +101,7 @@ def make_live_view(
         mode: kind of latency plot.
         axis: its y axis, for latency over time.
         full: the panel that has the whole screen; empty: none.
+        folding: the nodes that the whole screen unfolds.
         cache: results kept from earlier views.
     """
     state, now = feed.state, feed.now()
@@ -115,7 +122,13 @@ def make_live_view(
     table = cache.configurations.table(state, feed.plan, cache.baseline)
     ranks = rank_lines(state)
     in_container = any(stage.container for stage in feed.plan.stages)
-    gpus = gpu_box(state, in_container=in_container, full=full == "gpus")
+    gpus = gpu_box(
+        state, in_container=in_container, full=full == "gpus", now=now, folding=folding, cache=cache.gpus
+    )
+    nodes: NodeRankLines | NodeRankPage | None = None
+    if lines := node_ranks(state, now, ranks):
+        whole = full == "ranks"
+        nodes = rank_node_page(state, now, ranks, lines, folding) if whole else NodeRankLines(lines)
     return LiveView(
         header=RunHeader(
             profile=plain_text(feed.plan.profile),
@@ -139,7 +152,8 @@ def make_live_view(
         numbers=numbers,
         configurations=table,
         ranks=ranks,
-        rank_page=rank_page(state, now, ranks, table) if full == "ranks" else None,
+        rank_page=rank_page(state, now, ranks, table) if full == "ranks" and nodes is None else None,
+        nodes=nodes,
         rank_title="requests in flight" if serving else rank_title(state),
         flight=serving_view.make_in_flight(serving, empty) if serving else None,
         answers=Answers(
@@ -330,6 +344,9 @@ def _host(state: RunState) -> HostView:
         memory_total=host.memory_total if host else 0,
         load=host.load if host else 0.0,
         no_gpu=plain_text(state.no_gpu or ""),
+        nodes=len(state.nodes),
+        reporting=sum(1 for node in state.nodes.values() if node.condition == "joined"),
+        busiest=busiest_node(state),
     )
 
 

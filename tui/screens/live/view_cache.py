@@ -10,7 +10,9 @@ from runner.state.configuration import ConfigurationState
 from runner.stats import Sample
 from runner.stats.steady_state import Steadiness, last_look
 from tui.screens.live.configuration_view import ConfigurationLines
-from tui.screens.live.plot_view import GpuLaneCache, LatencySpread, spread_of
+from tui.screens.live.gpu_lanes import GpuLaneCache
+from tui.screens.live.gpu_view import NodeLineCache
+from tui.screens.live.plot_view import LatencySpread, spread_of
 from tui.screens.live.steady_badge import find_steadiness
 
 RECOMPUTED_AFTER = 1.1
@@ -22,6 +24,7 @@ class LiveViewCache:
 
     def __init__(self) -> None:
         self.lanes = GpuLaneCache()
+        self.gpus = NodeLineCache()
         self.earlier = EarlierTimes()
         self.configurations = ConfigurationLines()
         self.baseline: BaselineNumbers | None = None
