@@ -139,6 +139,11 @@ class TelemetryState:
         """Return the latest number of a reading, or the reason why there is none; never an old number."""
         if self.stale:
             return STALE
+        if not gpu.reasons and self._open is not None:
+            newest: ev.GpuColumn = getattr(self._open.ticks[-1], reading)
+            value = newest[gpu.column] if gpu.column < len(newest) else None
+            if value is not None:
+                return value
         for name in ("all", reading):
             if name in gpu.reasons:
                 return gpu.reasons[name]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import NamedTuple
 
@@ -61,7 +60,16 @@ class GpuPhase:
         return (self.end - self.begin) / 1e9
 
     def copy(self) -> GpuPhase:
-        return copy.deepcopy(self)
+        """Return a phase that grows on its own; cells are never changed, so that both share them."""
+        return replace(
+            self,
+            throttled_us={reason: list(column) for reason, column in self.throttled_us.items()},
+            reasons=[seen.copy() for seen in self.reasons],
+            slices=dict(self.slices),
+            begins=dict(self.begins),
+            ends=dict(self.ends),
+            _parts=list(self._parts),
+        )
 
     def take(self, group: SampleGroup, begin: int, end: int) -> None:
         """Add the samples of a group that are in the phase and were not added before."""

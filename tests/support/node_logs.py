@@ -46,6 +46,8 @@ class NodeRun:
     """a node whose agent never starts"""
     without_gpus: int = -1
     """a node whose driver cannot be asked"""
+    all_columns: bool = False
+    """samples have all readings of an H200, not only those that screens show"""
     end: bool = True
     events: list[AnyEvent] = field(default_factory=list)
 
@@ -127,15 +129,21 @@ class NodeRun:
         )  # fmt: skip
         for i in range(self.iterations):
             t = self.measured + round((i + 1) * self.iteration_s * SECOND)
-            for rank in range(self.nodes * self.gpus):
-                node = rank // self.gpus
-                late = 0.04 if node == self.slow_node else 0.0
-                latency = self.iteration_s * 1000 * (1 - 0.05 + late + 0.0002 * (rank % self.gpus))
-                found.append(
-                    ev.Iteration(t=t - self.nodes * self.gpus + rank, stage=0, rank=rank, config=0, i=i,
-                                 phase="timed", latency_ms=round(latency + self._random.random(), 3),
-                                 steps=127)
-                )  # fmt: skip
+            found += self.iteration(i, t)
+        return found
+
+    def iteration(self, i: int, t: int) -> list[AnyEvent]:
+        """One iteration of all ranks that ends before `t`."""
+        ranks = self.nodes * self.gpus
+        found: list[AnyEvent] = []
+        for rank in range(ranks):
+            late = 0.04 if rank // self.gpus == self.slow_node else 0.0
+            latency = self.iteration_s * 1000 * (1 - 0.05 + late + 0.0002 * (rank % self.gpus))
+            latency = round(latency + self._random.random(), 3)
+            found.append(
+                ev.Iteration(t=t - ranks + rank, stage=0, rank=rank, config=0, i=i, phase="timed",
+                             latency_ms=latency, generation_ms=round(latency * 0.8, 3), steps=127)
+            )  # fmt: skip
         return found
 
     def _readings(self) -> list[AnyEvent]:
@@ -170,20 +178,37 @@ class NodeRun:
         t += SECOND
         readings = 0
         while t <= self.last + SECOND:
-            busy = t >= self.measured
-            found.append(
-                ev.Host(t=t, cpu_percent=12.0 + node, memory_used=(90 + node) << 30, memory_total=2048 << 30,
-                        load=8.0 + node)
-            )  # fmt: skip
+            found.append(self.host(node, t))
             if node != self.without_gpus:
-                found.append(self._sample(node, t, busy=busy))
+                found.append(self.sample(node, t))
                 readings += 1
-                mj = round((t - START) / SECOND * 500_000)
-                found += [ev.GpuEnergy(t=t, gpu=uuid, mj=mj) for uuid in uuids if readings % 3 == 0]
+                found += self.energy(node, t) if readings % 3 == 0 else []
             t += round(self.period_s * SECOND)
         return found
 
-    def _sample(self, node: int, t: int, *, busy: bool) -> ev.GpuSamples:
+    def host(self, node: int, t: int) -> ev.Host:
+        return ev.Host(t=t, cpu_percent=12.0 + node % 50, memory_used=(90 + node) << 30,
+                       memory_total=2048 << 30, load=8.0 + node)  # fmt: skip
+
+    def energy(self, node: int, t: int) -> list[ev.GpuEnergy]:
+        mj = round((t - START) / SECOND * 500_000)
+        return [ev.GpuEnergy(t=t, gpu=f"GPU-{node + 1}-{gpu}", mj=mj) for gpu in range(self.gpus)]
+
+    def sample(self, node: int, t: int) -> ev.GpuSamples:
+        busy = t >= self.measured
+        more: dict[str, ev.GpuColumn] = {}
+        if self.all_columns:
+            names = (
+                "memory_busy",
+                "power_average",
+                "memory_clock",
+                "sm_active",
+                "tensor_active",
+                "dram_active",
+            )
+            more = {
+                name: [round(40 + 50 * self._random.random(), 2) for _ in range(self.gpus)] for name in names
+            }
         hot = self.hot_gpu[1] if self.hot_gpu[0] == node else -1
         each = range(self.gpus)
         return ev.GpuSamples(
@@ -198,6 +223,7 @@ class NodeRun:
             throttled_us={"hw thermal": [500_000 if gpu == hot and busy else 0 for gpu in each]}
             if hot >= 0
             else {},
+            **more,  # type: ignore[arg-type]
         )
 
     def _ending(self) -> list[AnyEvent]:

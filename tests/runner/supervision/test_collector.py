@@ -158,3 +158,13 @@ def test_finish_takes_the_unfinished_last_line_too(
     collector.log.path.write_bytes(noise + b"[BENCHMARK] engine_dir e batch_size 1 latency(ms) 5.0")
     events = collector.finish(now=9)
     assert [type(event) for event in events] == [ev.Result]
+
+
+def test_files_of_many_ranks_are_read_in_turns_and_all_at_the_end(collector: Collector) -> None:
+    collector.ranks = ranks = 2 * collecting.MOST_FILES + 3
+    for rank in range(ranks):
+        (collector.records / f"{rank}.jsonl").write_bytes(line(HELLO | {"rank": rank}))
+    first, second, rest = collector.collect(now=9), collector.collect(now=9), collector.finish(now=9)
+    assert len(first) == len(second) == collecting.MOST_FILES
+    events = [*first, *second, *rest]
+    assert sorted(event.rank for event in events if isinstance(event, ev.Hello)) == list(range(ranks))

@@ -10,6 +10,8 @@ from runner.state.gpu_series import GROUP_S
 from runner.state.run import RunState
 from tui.plots.latency import GpuLane
 
+FEW_NODES = 25
+"""for each of so many nodes, what is computed from all readings may be a second older"""
 SLOTS = 400
 """time slots of a lane: more than a terminal has columns"""
 
@@ -29,10 +31,19 @@ class GpuLaneCache:
         last = next((telemetry.last for telemetry in state.telemetries if telemetry.last is not None), None)
         if last is None:
             return ()
-        key = (begin, end, (min(last.t, end) - begin) * SLOTS // max(1, end - begin))
+        key = (begin, end, (min(latest_look(state, last.t), end) - begin) * SLOTS // max(1, end - begin))
         if key != self._key:
             self._key, self._lanes = key, _lanes(state, _groups(state), begin, end)
         return self._lanes
+
+
+def latest_look(state: RunState, t: int) -> int:
+    """Return when what is computed from all readings was due last, at a reading of time `t` (ns).
+
+    With each reading; of more than `FEW_NODES` nodes less often, because its cost grows with their number.
+    """
+    period = len(state.nodes) // FEW_NODES * 10**9
+    return t // period * period if period else t
 
 
 def _groups(state: RunState) -> list[list[GpuState]]:

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import msgspec
+
 from tui.framework.rows import Row, Span, cut, dim, row, row_text
 from tui.text import BrailleCanvas, align_right, bar, fit, gibibytes
 
@@ -22,8 +24,7 @@ THROTTLE_LETTERS = {
 _HARMLESS = ("P", "S")
 
 
-@dataclass(frozen=True)
-class GpuLine:
+class GpuLine(msgspec.Struct, frozen=True):
     """Current readings of one GPU; None: no number, and `missing` or `trouble` gives the reason."""
 
     index: int

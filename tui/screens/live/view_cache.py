@@ -10,7 +10,7 @@ from runner.state.configuration import ConfigurationState
 from runner.stats import Sample
 from runner.stats.steady_state import Steadiness, last_look
 from tui.screens.live.configuration_view import ConfigurationLines
-from tui.screens.live.gpu_lanes import GpuLaneCache
+from tui.screens.live.gpu_lanes import GpuLaneCache, latest_look
 from tui.screens.live.gpu_view import NodeLineCache
 from tui.screens.live.plot_view import LatencySpread, spread_of
 from tui.screens.live.steady_badge import find_steadiness
@@ -36,7 +36,7 @@ class LiveViewCache:
     def ceiling(self, feed: Feed) -> CurrentCeiling:
         """Return the ceiling of the current configuration; computed again with each reading of the GPUs."""
         state, last = feed.state, feed.state.telemetry.last
-        key = len(state.configurations), last.t if last is not None else state.events
+        key = len(state.configurations), latest_look(state, last.t) if last is not None else state.events
         if self._ceiling is None or self._ceiling[0] != key:
             self._ceiling = key, find_current_ceiling(state, feed.plan)
         return self._ceiling[1]

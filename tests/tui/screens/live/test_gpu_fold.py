@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from tests.tui.screens.live.test_gpu_panel import HEALTHY
 from tui.framework.rows import row_text

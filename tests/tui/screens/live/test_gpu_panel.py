@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from tui.framework.rows import row_text, row_width
 from tui.screens.live.gpu_panel import GpuLine, draw_gpus
