@@ -160,7 +160,7 @@ def test_finish_takes_the_unfinished_last_line_too(
     assert [type(event) for event in events] == [ev.Result]
 
 
-def test_files_of_many_ranks_are_read_in_turns_and_all_at_the_end(collector: Collector) -> None:
+def test_files_of_many_ranks_are_read_in_turns_all_at_the_end(collector: Collector) -> None:
     collector.ranks = ranks = 2 * collecting.MOST_FILES + 3
     for rank in range(ranks):
         (collector.records / f"{rank}.jsonl").write_bytes(line(HELLO | {"rank": rank}))

@@ -75,7 +75,7 @@ def test_nothing_is_decided_before_runs_were_repeated() -> None:
 
 
 def test_few_runs_are_not_spent_on_starting_points_and_repeats() -> None:
-    # Growing with the batch, and the largest batch breaks the constraint: batch 4 is worth more than a repeat.
+    # It grows with the batch, the largest batch breaks the constraint: batch 4 is worth a run.
     found = search([(2, 0.0), (6, 1.2), (7, 1.2)], margins=[0.6, -0.2, -0.2], trials=6)
     assert isinstance(found.decision, NextRun)
     assert found.decision.purpose == "explore"
