@@ -120,7 +120,7 @@ def test_a_run_that_no_supervisor_here_ever_had_starts_nothing() -> None:
 
 def test_the_settings_and_the_command_line_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[Plan] = []
-    monkeypatch.setattr(launch, "launch", lambda run_dir, plan, text: plans.append(plan))
+    monkeypatch.setattr(launch, "launch", lambda run_dir, plan, text, shared: plans.append(plan))
     path = paths.settings_file()
     path.parent.mkdir(parents=True)
     path.write_text("hooks: {on_end: [notify, me], timeout: 9, webhook: https://chat/T1}\n")
