@@ -90,14 +90,14 @@ def test_a_log_that_becomes_shorter_is_followed_to_its_end(
         log.write_bytes(notice * 100)
         feed = RunFeed(tmp_path, PLAN)
         feed.drain(1.0)
-        monkeypatch.setattr(recovery, "recover", lambda _: None)
+        monkeypatch.setattr(recovery, "recover", lambda _, wait: None)
         log.write_bytes(cut)
         feed.drain(1.0)
         (warning,) = [notice for notice in feed.state.notices if notice.level == "warning"]
         assert warning.text.startswith("the log became shorter while it was followed")
         with log.open("ab") as file:
             file.write(later + end if later else b"")
-        monkeypatch.setattr(recovery, "recover", lambda _: [])
+        monkeypatch.setattr(recovery, "recover", lambda _, wait: [])
         feed._checked = 0.0
         feed.drain(1.0)
         assert feed.state.status == "finished"
