@@ -14,12 +14,12 @@ from runner.fleet.link import Link, LinkState, LinkStatus
 from runner.fleet.mirror import Mirror, mirror_dir, remove_unused
 from runner.fleet.remote_host import RemoteHost, StopState
 from runner.fleet.wire import Listing, RemoteRun
-from runner.history.run_entry import RunEntry, entry_of
+from runner.history.run_entry import RunEntry
 from runner.profile.settings import FleetHost
 
 POLL_S = 0.05
 FIRST_ANSWER_S = 60.0
-"""how long a command waits for the list of a host"""
+"""how long a command waits for the list of a host, and for a new connection after a cut"""
 STOP_S = 90.0
 """how long a command waits for the end of a run that it stopped: the other side kills it after 30 s"""
 
@@ -47,16 +47,13 @@ class FoundRun:
 
     @property
     def id(self) -> str:
-        return self.run.facts.run
+        return self.run.run
 
     @property
     def entry(self) -> RunEntry:
         """The row of the list; its directory is that of the copy, which may not exist."""
-        entry = entry_of(mirror_dir(self.host, self.id), self.run.facts)
-        return RunEntry(
-            **{name: getattr(entry, name) for name in entry.__struct_fields__}
-            | {"name": self.run.name, "tags": self.run.tags, "note": self.run.note}
-        )
+        fields = {name: getattr(self.run, name) for name in self.run.__struct_fields__}
+        return RunEntry(**fields, run_dir=mirror_dir(self.host, self.id))
 
 
 class Fleet:
@@ -131,7 +128,7 @@ class Fleet:
         host, wanted = self._split(name)
         runs = [run for run in self.runs() if host in ("", run.host)]
         if wanted == "last" and runs:
-            return max(runs, key=lambda run: run.run.facts.started)
+            return max(runs, key=lambda run: run.run.started)
         exact = [run for run in runs if run.id == wanted or run.id.endswith(f"_{wanted}")]
         found = exact or [run for run in runs if wanted and wanted == run.run.name]
         found = found or [run for run in runs if wanted and wanted in run.id]
@@ -170,10 +167,13 @@ class Fleet:
             UserError: it cannot be copied.
         """
         mirror = self.follow(found.host, found.id)
+        connected = time.monotonic()
         while not (mirror.is_complete() if whole else mirror.has_plan()):
             view = self._view(found.host)
-            why = mirror.problem or (view.link.reason if view.link.status is LinkStatus.REFUSED else "")
-            if why:
+            if view.link.status is LinkStatus.CONNECTED:
+                connected = time.monotonic()
+            is_lost = time.monotonic() - connected > FIRST_ANSWER_S or view.link.status is LinkStatus.REFUSED
+            if why := mirror.problem or (view.link.reason if is_lost else ""):
                 raise UserError(f"{found.host}:{found.id}: {why}")
             if is_cancelled():
                 return None
@@ -195,7 +195,7 @@ class Fleet:
                 raise UserError(f"{found.host}:{found.id}: {state.answer}")
             now = next((run for run in self.runs() if (run.host, run.id) == (found.host, found.id)), None)
             if state.answer is not None and (now is None or now.entry.ended):
-                return now.run.facts.status if now is not None else "stopped"
+                return now.run.status if now is not None else "stopped"
             self._links[found.host].remote.refresh_list()
             time.sleep(POLL_S * 4)
         reason = self._view(found.host).link.reason or "it has not ended yet"

@@ -120,6 +120,7 @@ class Link:
             status = LinkStatus.REFUSED if waits_for_user else LinkStatus.UNREACHABLE
             retry_at = None if waits_for_user else time.monotonic() + pause
             self.state = LinkState(status, one_line(reason), retry_at, was_cut=connection.is_open)
+            self.remote.tell_readers(self.state.reason)
             self._hurry.wait(None if waits_for_user else pause)
             if status is LinkStatus.REFUSED or not connection.is_open:
                 self.state = LinkState(LinkStatus.CONNECTING, one_line(reason))
@@ -175,6 +176,7 @@ class Link:
                         connection.receive(data)
                 if connection.is_open and self.state.status is not LinkStatus.CONNECTED:
                     self.state = LinkState(LinkStatus.CONNECTED)
+                    self.remote.tell_readers("")
                 unsent += connection.send()
                 with contextlib.suppress(BlockingIOError):
                     unsent = unsent[os.write(process.stdin.fileno(), unsent) :] if unsent else b""

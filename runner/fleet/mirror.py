@@ -22,6 +22,7 @@ from runner import paths
 from runner.fleet.run_source import SENT_WHOLE, is_growing
 from runner.fleet.wire import CaughtUp, Follow, Piece, Restart, Stamp, Whole, WireError
 from runner.run import layout
+from runner.run.liveness import MIRROR_PROBLEM
 from runner.util.disk import free_bytes
 from runner.util.files import FILE_MODE, make_folders, read_file, write_new
 
@@ -158,6 +159,16 @@ class Mirror:
         temporary = self.run_dir / f"{PROGRESS}.new"
         temporary.write_bytes(msgspec.json.encode(self.progress))
         os.replace(temporary, self.run_dir / PROGRESS)
+
+    def set_problem(self, reason: str) -> None:
+        """Tell readers of the copy why nothing new arrives; empty: news arrive again."""
+        if self._lock is None:
+            return
+        with contextlib.suppress(OSError):
+            if reason:
+                (self.run_dir / MIRROR_PROBLEM).write_text(reason)
+            else:
+                (self.run_dir / MIRROR_PROBLEM).unlink(missing_ok=True)
 
     def stop_request(self) -> str | None:
         """Return who asked for a stop in a program that reads the copy; None: no program did."""

@@ -112,6 +112,12 @@ class RemoteHost:
         with self.lock:
             self.wants_listing = True
 
+    def tell_readers(self, reason: str) -> None:
+        """Tell the readers of the copies why there is no connection; empty: there is one."""
+        with self.lock:
+            for mirror in self.mirrors.values():
+                mirror.set_problem(mirror.problem or (reason and f"{self.name}: {reason}"))
+
     def close(self) -> None:
         with self.lock:
             for mirror in self.mirrors.values():
@@ -225,6 +231,7 @@ class Connection:
             case Refused():
                 if (mirror := host.mirrors.get(reply.run)) is not None:
                     mirror.problem = one_line(reply.reason)[:_MOST_TEXT]
+                    mirror.set_problem(mirror.problem)
                     self._following.discard(reply.run)
             case StopAnswer():
                 if (stop := host.stops.get(reply.run)) is not None:
@@ -237,6 +244,7 @@ class Connection:
             mirror.apply(reply)
         except DiskFullError as full:
             mirror.problem = str(full)
+            mirror.set_problem(mirror.problem)
             self._following.discard(mirror.run)
         except WireError as error:
             raise WireError(f"run {reply.run[-4:]}: {error}") from None
@@ -256,9 +264,9 @@ def _checked(listing: Listing) -> Listing:
     runs = [
         run
         for run in plain.runs
-        if layout.RUN_ID.fullmatch(run.facts.run)
-        and 0 <= run.facts.started <= LAST_WALL
-        and 0 <= run.facts.seconds <= LAST_WALL
+        if layout.RUN_ID.fullmatch(run.run)
+        and 0 <= run.started <= LAST_WALL
+        and 0 <= run.seconds <= LAST_WALL
     ]
     machine = msgspec.structs.replace(plain.machine, gpus=plain.machine.gpus[:MOST_GPUS])
     return msgspec.structs.replace(plain, machine=machine, runs=runs)

@@ -33,7 +33,7 @@ from runner.fleet.wire import (
     greeting,
 )
 from runner.history.reader import RunHistory
-from runner.history.run_entry import RunEntry, RunFacts
+from runner.history.run_entry import RunEntry
 from runner.history.stop import stop_run
 from runner.plan.masking import Mask
 from runner.plan.redaction import values_in_environment
@@ -169,12 +169,6 @@ def _run_dir(run: str) -> Path:
 
 
 def _remote_run(entry: RunEntry) -> RemoteRun:
-    facts = RunFacts(*(getattr(entry, name) for name in RunFacts.__struct_fields__))
     queued = read_head(entry.run_dir).queued if entry.status == "queued" else None
-    return RemoteRun(
-        facts=facts,
-        name=entry.name,
-        tags=entry.tags,
-        note=entry.note,
-        waiting=waiting_text(queued) if queued is not None else "",
-    )
+    fields = {name: getattr(entry, name) for name in RemoteRun.__struct_fields__}
+    return RemoteRun(**fields | ({"waiting": waiting_text(queued)} if queued is not None else {}))

@@ -81,15 +81,15 @@ class Ping(msgspec.Struct, frozen=True, tag="ping"):
 Request = ListRuns | Follow | Unfollow | Stop | Ping
 
 
-class RemoteRun(msgspec.Struct, frozen=True):
-    """A run of the list of the other machine."""
+class RemoteRun(RunFacts, frozen=True, kw_only=True, array_like=False):
+    """A run of the list of the other machine, by the names of the fields: versions may have different ones.
 
-    facts: RunFacts
+    `waiting` is what it waits for, a device or Slurm.
+    """
+
     name: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
-    waiting: str = ""
-    """what it waits for; empty: it does not wait"""
 
 
 class Listing(msgspec.Struct, frozen=True, tag="listing"):

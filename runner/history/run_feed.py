@@ -15,6 +15,7 @@ from runner.events.journal import EventReader
 from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan
 from runner.run import layout
+from runner.run.liveness import is_mirror
 from runner.state.run import RunState
 from runner.util.processes import boot_id
 
@@ -79,11 +80,16 @@ class RunFeed:
     _truncated: bool = False
     """the reader of this feed was told that the log became shorter"""
     _boot_id: str = field(default_factory=boot_id)
+    _is_mirror: bool = False
+    """the log comes from another machine, and its clock goes on while nothing arrives"""
+    _arrived: int = 0
+    """when the last event was read, CLOCK_MONOTONIC in ns"""
     _mask: Mask = field(init=False)
 
     def __post_init__(self) -> None:
         self._mask = reader_mask(self.plan)
         self._reader = EventReader(self.run_dir / layout.EVENTS)
+        self._is_mirror = is_mirror(self.run_dir)
 
     def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
         start = time.monotonic()
@@ -110,6 +116,7 @@ class RunFeed:
     def _apply(self, events: list[AnyEvent], on_events: EventCallback | None) -> int:
         events = self._mask.masked_all(events)
         self.state.apply_all(events)
+        self._arrived = time.monotonic_ns()
         if on_events is not None:
             on_events(events)
         return len(events)
@@ -139,8 +146,13 @@ class RunFeed:
         return taken
 
     def now(self) -> int:
-        """Return the time on the clock of the log: one of an earlier boot ended with its last event."""
+        """Return the time on the clock of the log: one of an earlier boot ended with its last event.
+
+        That of another machine is its last event, and the time since then here.
+        """
         state = self.state
+        if self._is_mirror and state.ended is None:
+            return state.last_t + (time.monotonic_ns() - self._arrived if self._arrived else 0)
         if state.ended is not None or (state.started is not None and state.started.boot_id != self._boot_id):
             return state.last_t
         return time.monotonic_ns()

@@ -27,6 +27,8 @@ from runner.util.files import read_file, write_atomically
 from runner.util.processes import boot_id, machine_id, pid_namespace, start_time
 
 POLL_S = 0.1
+MIRROR_PROBLEM = ".problem"
+"""in the copy of another machine's run: why nothing new arrives, while that is so"""
 
 
 class Owner(msgspec.Struct, frozen=True):
@@ -106,6 +108,14 @@ def is_mirror(directory: Path) -> bool:
         return paths.fleet_dir().resolve() in directory.resolve().parents
     except (OSError, RuntimeError):
         return False
+
+
+def mirror_problem(directory: Path) -> str:
+    """Return why nothing new arrives in the copy of another machine's run; empty: no reason is known."""
+    try:
+        return read_file(directory / MIRROR_PROBLEM, 500).decode("utf-8", "replace")
+    except OSError:
+        return ""
 
 
 def check(directory: Path) -> Liveness:

@@ -183,7 +183,7 @@ def test_noise_of_a_shell_before_the_stream_is_skipped(machines: Machines) -> No
     connection.receive(service.step())
     assert machines.remote.listing is not None
     (run,) = machines.remote.listing.runs
-    assert run.facts.status == "starting"
+    assert run.status == "starting"
 
 
 def test_numbers_that_are_none_are_refused(machines: Machines) -> None:
@@ -231,3 +231,15 @@ def test_an_unanswered_stop_is_asked_again_after_a_cut(machines: Machines) -> No
     answer = machines.remote.stops[RUN].answer
     assert answer is not None
     assert answer.startswith("there is no run")
+
+
+def test_a_reader_sees_that_nothing_arrives_and_why(machines: Machines) -> None:
+    copy = copied(machines, machines.add_run(iterations(5)))
+    feed = open_feed(copy)
+    while feed.drain(1.0):
+        pass
+    assert feed.now() >= feed.state.last_t, "the clock of the run goes on"
+    machines.remote.tell_readers("no answer for 30 s")
+    assert liveness.mirror_problem(copy) == "user@box: no answer for 30 s"
+    machines.remote.tell_readers("")
+    assert liveness.mirror_problem(copy) == ""

@@ -190,7 +190,7 @@ def _use(use: Use) -> Row:
 def draw_run(found: FoundRun, width: int, *, marked: bool) -> Row:
     """Draw a run: state, id, profile, time, rate, then what it waits for or why it failed."""
     entry = found.entry
-    state = state_span(entry.status)
+    state = state_span(entry.status, entry.job_end)
     rate = entry.best.tokens_per_sec if entry.best is not None else None
     name = f"“{plain_text(entry.name)}”" if entry.name else plain_text(entry.profile)
     cells = [

@@ -15,6 +15,7 @@ from runner.metrics.stall import Stall, find_stall
 from runner.plan.plan import configuration_of
 from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
+from runner.run.liveness import is_mirror, mirror_problem
 from runner.state.configuration import ConfigurationState, answer_source, batching_label
 from runner.state.job import job_waiting_text
 from runner.state.run import RunState
@@ -355,4 +356,6 @@ def _note(feed: Feed, now: int) -> str:
     if not feed.live or not state.running or not state.last_t:
         return ""
     silent = (now - state.last_t) // 10**9
-    return f"last event {duration(silent)} ago" if silent > SILENT_S else ""
+    note = f"last event {duration(silent)} ago" if silent > SILENT_S else ""
+    why = mirror_problem(feed.run_dir) if note and is_mirror(feed.run_dir) else ""
+    return f"{note}; {plain_text(why)}" if why else note

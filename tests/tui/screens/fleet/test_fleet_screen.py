@@ -16,7 +16,7 @@ from runner.fleet.link import LinkState, LinkStatus
 from runner.fleet.machine import GpuNow, Machine, Use
 from runner.fleet.remote_host import StopState
 from runner.fleet.wire import Listing, RemoteRun
-from runner.history.run_entry import Figure, RunFacts
+from runner.history.run_entry import Figure
 from runner.state.run import LiveStatus
 from tests.support import world
 from tests.support.world import RecordingApp, wait_until_idle, widget_text
@@ -32,11 +32,10 @@ def run(
     letters: str, status: LiveStatus, *, seconds: float = 754.0, waiting: str = "", cause: str = ""
 ) -> RemoteRun:
     best = Figure((16, 1024, 1024, 1.0, 0, 0), 1678.4, 43.7) if status == "finished" else None
-    facts = RunFacts(
+    return RemoteRun(
         f"20260101T000000Z_qwen2.5-32b_{letters}", "qwen2.5-32b", "trtllm", status, world.NOW, seconds,
-        cause=cause, best=best,
+        cause=cause, best=best, waiting=waiting,
     )  # fmt: skip
-    return RemoteRun(facts, waiting=waiting)
 
 
 def gpus(count: int) -> list[GpuNow]:
@@ -65,7 +64,7 @@ MACHINE = Machine(
     load=3.25,
     gpus=gpus(8),
     no_gpus="",
-    uses=[Use(f"gpu-{index}", RUNS[1].facts.run, "alice", 754.0) for index in range(4)],
+    uses=[Use(f"gpu-{index}", RUNS[1].run, "alice", 754.0) for index in range(4)],
 )
 BOX = HostView("user@box", LinkState(LinkStatus.CONNECTED), "0.1.0", Listing(MACHINE, RUNS, 12), 2.0)
 GONE = HostView("box2", LinkState(LinkStatus.UNREACHABLE, ROUTE, 108.0), "", None, None)
@@ -82,7 +81,7 @@ OLD = HostView(
 
 
 def lines(*views: HostView, width: int = 118, every: bool = False) -> list[str]:
-    data = fleet_data(views, frozenset({("user@box", RUNS[1].facts.run)}), 100.0, every=every)
+    data = fleet_data(views, frozenset({("user@box", RUNS[1].run)}), 100.0, every=every)
     return [row_text(line.row).rstrip() for line in draw_fleet(data, width)]
 
 
@@ -168,7 +167,7 @@ async def test_keys_attach_compare_stop_and_refresh() -> None:
         await pressed(pilot, "space", "k", "c")
         assert app.went[1:] == [("compare", ("/copies/a012", "/copies/a013"))] or app.went[1:]
         await pressed(pilot, "g", "j", "j", "x", "n", "x", "y")
-        assert app.fake.asked == [("stop", "user@box", RUNS[1].facts.run)]
+        assert app.fake.asked == [("stop", "user@box", RUNS[1].run)]
         await pressed(pilot, "j", "enter", "F")
         assert app.fake.asked[1:] == ["refresh"]
         assert len(app.went) == 2, "a run that cannot be copied opens nothing"
