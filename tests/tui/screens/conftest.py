@@ -40,7 +40,7 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(fit, "look_at_machine", lambda: machine)
     monkeypatch.setattr(fit, "locate_mpirun", lambda wanted, python: "/usr/bin/mpirun")
     monkeypatch.setattr("os.cpu_count", lambda: 8)
-    monkeypatch.setattr("tui.screens.home.listing.now", lambda: world.NOW)
+    monkeypatch.setattr("tui.screens.home.selection.now", lambda: world.NOW)
     monkeypatch.setattr("tui.screens.runs.browser.now", lambda: world.NOW)
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("TZ", "UTC")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -10,7 +9,8 @@ from typing import TYPE_CHECKING
 from textual.message import Message
 
 from tui.framework.titles import set_subtitle
-from tui.screens.home.key_states import HomeKeys
+from tui.screens.home import selection
+from tui.screens.home.selection import HomeSelection
 
 if TYPE_CHECKING:
     from tui.screens.home.arrangement import Arrangement
@@ -20,8 +20,8 @@ LOOK_EVERY_S = 2.0
 """Interval for reading profiles and active runs again."""
 
 
-class HomeListing(HomeKeys):
-    """The part of the home screen with the list; a subclass shows the selected item."""
+class HomeListing(HomeSelection):
+    """The part of the home screen with the list, and the item that is selected in it."""
 
     @dataclass
     class ProfilesRead(Message):
@@ -136,7 +136,7 @@ class HomeListing(HomeKeys):
             self._listing.items,
             arrangement,
             changed=frozenset(name for name, form in drafts.forms.items() if form.changed),
-            now=now(),
+            now=selection.now(),
             empty=f"no profile has “{self.filter}”" if self.filter else "no profiles",
         )
         self._list.show_items(lines, chosen)
@@ -145,10 +145,6 @@ class HomeListing(HomeKeys):
             parts.append(f"sorted by {arrangement.sort}{', reversed' if arrangement.reverse else ''}")
         set_subtitle(self.query_one("#profiles"), " · ".join(parts))
         self.take(self._items[chosen] if self._items else None)
-
-    def take(self, item: ProfileItem | None) -> None:
-        """Show an item in the other panes."""
-        raise NotImplementedError
 
     def watch_filter(self) -> None:
         self.show_list()
@@ -167,8 +163,3 @@ class HomeListing(HomeKeys):
         drafts = drafts_of(self.app)
         drafts.arrangement = change(drafts.arrangement)
         self.show_list()
-
-
-def now() -> float:
-    """Return seconds since 1970; the only clock of this screen."""
-    return time.time()

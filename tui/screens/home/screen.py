@@ -22,21 +22,16 @@ from tui.framework.keymap import bindings
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter
-from tui.screens.home import listing
 from tui.screens.home.header import draw_home_header
 from tui.screens.home.keys import KEYS
 from tui.screens.home.listing import HomeListing
-from tui.screens.home.profile_summary import ProfileSummary
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile
     from tui.framework.filter_input import FilterInput
-    from tui.screens.home.catalogue import ProfileItem, ProfileListing
+    from tui.screens.home.catalogue import ProfileListing
     from tui.screens.home.command_pane import CommandPane
-    from tui.screens.home.form import Form
 
-LOW, WIDE = 32, 100
-"""On terminals with fewer lines and columns the summary of a profile is brief."""
 TINY = 16
 """On terminals with fewer lines the panes without the focus are one line each."""
 
@@ -62,30 +57,6 @@ class HomeScreen(HomeListing):
 
     # --- the selected profile ---------------------------------------------------------------------------
 
-    def take(self, item: ProfileItem | None) -> None:
-        """Show an item on the right; its form is reset only if its profile changed."""
-        from tui.screens.home.form import drafts_of
-
-        before, self._item = self._item, item
-        if item is not None:
-            drafts_of(self.app).chosen = item.key
-        self._show_summary()
-        form = self._form_of(item)
-        same = before is not None and item is not None and before.key == item.key
-        if same and form is not None and self._form is not None and form.saved == self._form.saved:
-            return
-        self._pane.show(form, read_only=item is not None and item.run is not None)
-        self.query_one("#home-body").set_class(form is None, "-empty")
-        self.show_keys()
-        self._plan()
-
-    def _form_of(self, item: ProfileItem | None) -> Form | None:
-        from tui.screens.home.form import drafts_of, open_form
-
-        if item is None or item.profile is None:
-            return None
-        return open_form(item.profile) if item.run is not None else drafts_of(self.app).form_of(item.profile)
-
     def on_picker_chosen(self, event: Picker.Chosen) -> None:
         if not self._pane.accept():
             self.show_list()
@@ -102,7 +73,7 @@ class HomeScreen(HomeListing):
     def on_form_pane_changed(self) -> None:
         self.show_keys()
         self.show_list()
-        self._plan()
+        self.plan()
 
     async def action_edit(self) -> None:
         if self._form is not None:
@@ -160,21 +131,10 @@ class HomeScreen(HomeListing):
         except UserError as error:
             self.app.notify_error(error)
         self._listing = replace(listing, newcomer=False)
-        self._show_summary()
+        self.show_summary()
         self.show_keys()
 
     # --- running ----------------------------------------------------------------------------------------
-
-    def _plan(self) -> None:
-        """Make the plan after the form is drawn, which has priority at the start."""
-        if self._form is not None:
-            run = self._item.run if self._item else None
-            if self.needs_consent:
-                self._commands.ask_for_consent()
-                return
-            self.call_after_refresh(
-                self._commands.show_plan, self._form.profile, run.run_dir if run else None
-            )
 
     def on_command_pane_checked(self, message: CommandPane.Checked) -> None:
         """Show the verdict of preflight also in the list, if it is about the profile as it is saved."""
@@ -188,7 +148,7 @@ class HomeScreen(HomeListing):
     def action_check_profile(self) -> None:
         self.allow_programs()
         self.show_keys()
-        self._plan()
+        self.plan()
 
     async def action_start(self) -> None:
         """Start the selected profile with the values of the form, or open the selected run."""
@@ -354,13 +314,7 @@ class HomeScreen(HomeListing):
         if self.opening:
             self.read_when_laid_out()
         else:
-            self._show_summary()
-
-    def _show_summary(self) -> None:
-        if self._listing is not None:
-            panel: Panel[ProfileSummary] = self.query_one("#about", Panel)
-            is_brief = self.size.height < LOW and self.size.width < WIDE
-            panel.update(ProfileSummary(self._item, self._listing.newcomer, is_brief, listing.now()))
+            self.show_summary()
 
     def _show_frame(self, note: str = "") -> None:
         header: Panel[str] = self.query_one("#header", Panel)
