@@ -4,25 +4,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
-from textual.message import Message
 
 from runner.cli.places import SweepPlace
-from runner.errors import UserError
-from runner.sweep.board import Board
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
 from runner.sweep.trades import PER_TEXT
-from tui.framework.keymap import Key, KeyState, bindings
+from tui.framework.keymap import Key, bindings
 from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter
 from tui.framework.titles import set_title
 from tui.plots.throughput_latency import TradeData, TradePoint, draw_trades
-from tui.screens.sweep.controls import SweepControls
+from tui.screens.sweep.base import SweepScreen
 from tui.screens.sweep.keys import KEYS
 from tui.screens.sweep.sweep_lines import draw_point, draw_sweep_header, draw_sweep_progress
 from tui.screens.sweep.sweep_matrix import draw_legend, draw_matrix, draw_pareto, heading
@@ -30,15 +27,31 @@ from tui.screens.sweep.view import BoardView, first_board_view
 from tui.text import plain_text
 
 if TYPE_CHECKING:
+    from runner.sweep.board import Board
     from runner.sweep.sweep_feed import SweepFeed
 
-POLL_S = 0.5
 SIDE_BY_SIDE = 120
 """From this width on the matrix and the plot can be side by side."""
 
 
-class BoardScreen(SweepControls):
-    """Reads the sweep in a worker and draws changes."""
+@dataclass
+class BoardReader:
+    """Reads what was added to the directory of a sweep since the last time."""
+
+    directory: Path
+    feed: SweepFeed | None = None
+
+    def read(self) -> Board:
+        from runner.sweep.sweep_feed import SweepFeed
+
+        if self.feed is None:
+            self.feed = SweepFeed(self.directory)
+        self.feed.drain()
+        return self.feed.board()
+
+
+class BoardScreen(SweepScreen):
+    """Draws the board of the sweep."""
 
     CSS_PATH = "screen.tcss"
     screen_name = "sweep"
@@ -48,24 +61,10 @@ class BoardScreen(SweepControls):
         *(Binding(str(number), f"open({number})", "open a run", show=False) for number in range(2, 10)),
     ]
 
-    @dataclass
-    class Loaded(Message):
-        """The sweep was read."""
-
-        board: Board
-
-    @dataclass
-    class Failed(Message):
-        """The sweep cannot be read; the screen has nothing to show."""
-
-        error: UserError
-
     def __init__(self, directory: Path) -> None:
-        super().__init__(directory)
+        self.reader = BoardReader(directory)
+        super().__init__(directory, self.reader)
         self.view: BoardView | None = None
-        self._feed: SweepFeed | None = None
-        self._busy = False
-        self._broken = False
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_sweep_header, id="header")
@@ -79,47 +78,14 @@ class BoardScreen(SweepControls):
         yield Panel(draw_point, id="point")
         yield KeyFooter()
 
-    def on_mount(self) -> None:
-        self._panel("#header").update(())
-        self._panel("#trades").update(TradeData(empty="reading the sweep ..."))
-        self.show_keys()
-        self._poll()
-        self.set_interval(POLL_S, self._poll)
-
-    def _panel(self, name: str) -> Panel[Any]:
-        return self.query_one(name, Panel)
-
-    # --- reading ----------------------------------------------------------------------------------------
-
-    def _poll(self) -> None:
-        if not self._busy and not self._broken and self.is_current:
-            self._busy = True
-            self.run_worker(self._read, thread=True, group="sweep")
-
-    def _read(self) -> None:
-        from runner.sweep.sweep_feed import SweepFeed
-
-        try:
-            if self._feed is None:
-                self._feed = SweepFeed(self.directory)
-            self._feed.drain()
-            self.post_message(self.Loaded(self._feed.board()))
-        except UserError as error:
-            self.post_message(self.Failed(error))
-
-    def on_board_screen_loaded(self, message: Loaded) -> None:
-        self._busy = False
-        self._show(self.view.with_board(message.board) if self.view else first_board_view(message.board))
-
-    def on_board_screen_failed(self, message: Failed) -> None:
-        self._busy, self._broken = False, True
-        self._panel("#trades").update(TradeData(empty=plain_text(str(message.error).splitlines()[0])))
-        self.show_keys()
+    def on_sweep_screen_loaded(self, message: SweepScreen.Loaded) -> None:
+        board: Board = message.content
+        self._show(self.view.with_board(board) if self.view else first_board_view(board))
 
     # --- showing ----------------------------------------------------------------------------------------
 
     def _show(self, view: BoardView) -> None:
-        self.view = view
+        self.view, self.status = view, view.board.status
         self._panel("#header").update(view.board)
         self._panel("#progress").update(view.board)
         self._panel("#matrix").update(view)
@@ -145,18 +111,13 @@ class BoardScreen(SweepControls):
     def _title(self, name: str, text: str) -> None:
         set_title(self.query_one(name), plain_text(text))
 
-    def key_states(self) -> tuple[KeyState, ...]:
-        if self.view is None:
-            return ("ended",)
-        return ("ended",) if self.view.board.status in ENDED else ("running",)
-
     def is_key_enabled(self, key: Key) -> bool:
         if not super().is_key_enabled(key):
             return False
         action = key.action.partition("(")[0]
         view = self.view
         if view is None:
-            return action in ("quit", "help", "back", "runs", "home", "app.next_theme", "app.command_palette")
+            return True
         if action == "start":
             return self._resumable
         if action == "slice":
@@ -206,7 +167,7 @@ class BoardScreen(SweepControls):
 
     def action_compare(self) -> None:
         """Compare the marked cells; all runs of a cell are one side."""
-        view, feed = self.view, self._feed
+        view, feed = self.view, self.reader.feed
         if view is None or feed is None:
             return
         sides = tuple(side for cell in view.to_compare if (side := feed.progress.measured_runs(cell)))
@@ -215,9 +176,6 @@ class BoardScreen(SweepControls):
             self.notify(text, timeout=4)
             return
         self.app.open_compare(sides)
-
-    def action_plot(self) -> None:
-        self.toggle_class("-plot")
 
     def action_open(self, repeat: int = 0) -> None:
         """Open the newest run of the selected cell, or the run of this repeat (from 1)."""
@@ -242,23 +200,14 @@ class BoardScreen(SweepControls):
             self.app.copy_to_clipboard(as_markdown(self.view.board, self.view.per))
             self.notify("board copied to the clipboard of your terminal, as Markdown", timeout=3)
 
-    def action_back(self) -> None:
-        if self.has_class("-plot"):
-            self.remove_class("-plot")
-        else:
-            self.app.back()
-
     def action_quit(self) -> None:
-        if self.view is None:
-            self.app.leave()
+        """Leave with the exit code of an ended sweep."""
+        if self.view is None or not self.ended:
+            super().action_quit()
             return
-        board = self.view.board
-        if board.status in ENDED:
-            from runner.cli.sweep_narration import sweep_exit_code
+        from runner.cli.sweep_narration import sweep_exit_code
 
-            self.app.leave(sweep_exit_code(board))
-        else:
-            self.leave_running()
+        self.app.leave(sweep_exit_code(self.view.board))
 
 
 def matrix_title(view: BoardView) -> str:

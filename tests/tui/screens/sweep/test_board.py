@@ -430,7 +430,7 @@ async def test_a_directory_without_a_sweep_is_reported(tmp_path: Path) -> None:
 async def test_progress_of_the_sweep_is_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     from runner.sweep.directory import LogWriter
 
-    monkeypatch.setattr("tui.screens.sweep.screen.POLL_S", 0.05)
+    monkeypatch.setattr(BoardScreen, "poll_s", 0.05)
     path = nothing_yet()
     app = RecordingApp(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:

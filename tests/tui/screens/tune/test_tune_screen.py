@@ -23,7 +23,7 @@ from tests.support.tunings import fake
 from tests.support.world import RecordingApp, wait_until_idle, widget_text
 from tui.app import TrtbenchApp
 from tui.framework.rows import Row, row_text
-from tui.screens.tune.screen import TuneScreen
+from tui.screens.tune.screen import TuneScreen, Tuning
 from tui.screens.tune.tune_lines import (
     Points,
     draw_answer,
@@ -154,7 +154,8 @@ async def show(pilot: Pilot[int]) -> None:
     screen = pilot.app.screen
     assert isinstance(screen, TuneScreen)
     screen._broken = True
-    screen.view = view()
+    assert screen.shown is not None
+    screen.shown = Tuning(screen.shown.board, view())
     screen._show()
     await pilot.pause()
 
