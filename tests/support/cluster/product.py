@@ -13,7 +13,7 @@ from tests.support.cluster.hosts import Cluster, Host
 from tests.support.runs import PROGRAM, wait_for
 
 OF_RUNS = ("TRTBENCH_HOME", "XDG_CONFIG_HOME")
-"""variables that say where runs and profiles are; device locks are those of each host"""
+"""variables that say where runs and profiles are"""
 
 _PROFILE = """\
 name: several-hosts
@@ -40,7 +40,9 @@ esac
 
 def environment() -> dict[str, str]:
     """Return the variables that hosts need to work in the folders of this test."""
-    return {**ROOT_ENV, **{name: os.environ[name] for name in OF_RUNS}}
+    of_runs = {name: os.environ[name] for name in OF_RUNS}
+    # Every machine has device locks of its own; the default folder is below /tmp, which hosts share.
+    return {**ROOT_ENV, **of_runs, "TRTBENCH_LOCKS": "/run/lock/trtbench"}
 
 
 def light_python(folder: Path, mode: str) -> str:
