@@ -32,11 +32,11 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
     from runner.fleet.fleet import opened
     from runner.fleet.hosts import chosen_hosts
 
-    hosts = chosen_hosts(arguments.host)
+    hosts = chosen_hosts(arguments.hosts)
     if not hosts:
         raise UserError("--host names no host")
     if arguments.command is open_dashboard:
-        return open_at(FleetPlace(arguments.host), arguments)
+        return open_at(FleetPlace(arguments.hosts), arguments)
     on_hosts: OnHosts | None = arguments.on_hosts
     if on_hosts is None:
         able = "ls, attach, stop, show, compare, export, replay, logs, wait and archive"

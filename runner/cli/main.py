@@ -125,7 +125,7 @@ def _run(argv: Sequence[str] | None) -> int:
         if not arguments.without_runs:
             paths.check_home()
         command: Callable[[argparse.Namespace], int] = arguments.command
-        if arguments.host is not None:
+        if arguments.hosts is not None:
             from runner.cli.fleet import run_on_hosts as command
         code = int(command(arguments))
         sys.stdout.flush()  # report a write error here, not when Python exits

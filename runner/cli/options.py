@@ -47,6 +47,7 @@ def add_host_option(parser: argparse.ArgumentParser) -> None:
     """Add `--host`, which comes before the command."""
     parser.add_argument(
         "--host",
+        dest="hosts",
         metavar="HOSTS",
         help="runs of other machines, through your ssh: user@box or a Host of ~/.ssh/config, with commas",
     )

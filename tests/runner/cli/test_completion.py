@@ -121,7 +121,7 @@ def test_sort_keys_metrics_axes_and_help() -> None:
 def test_every_completable_metavar_has_a_completer() -> None:
     """Every metavar that is not free text can be completed, also in new commands."""
     free = {"N", "HZ", "EXPR", "COMMAND", "FILE", "FILE.prom", "FILE.prom|:PORT", "TERMS", "PERCENT", "TEXT",
-            "URI", "NAME", "NEW_NAME", "TAG", "BOUND", "TIME", "+TAG|-TAG", "N[,N...]"}  # fmt: skip
+            "URI", "NAME", "NEW_NAME", "HOSTS", "TAG", "BOUND", "TIME", "+TAG|-TAG", "N[,N...]"}  # fmt: skip
 
     def metavars(parser: argparse.ArgumentParser) -> Iterator[str]:
         for action in parser._actions:

@@ -130,8 +130,8 @@ def test_sweep_instead_of_run_and_vice_versa_is_refused(capsys: pytest.CaptureFi
     for command in ("stop", "show", "export", "rm"):
         assert error_of(capsys, command, sweep.name[-4:]).splitlines() == [
             f"{sweep.name} is a sweep, but a run is needed",
-            f"`trtbench-tui ls --filter sweep:{sweep.name[-4:]}` lists its runs; `trtbench-tui sweeps show`,"
-            " `stop` and `resume` take a sweep",
+            f"`trtbench-tui ls --unfold --filter sweep:{sweep.name[-4:]}` lists its runs; `trtbench-tui"
+            " sweeps show`, `stop` and `resume` take a sweep",
         ]
     for command in ("show", "stop", "resume"):
         sentence = error_of(capsys, "sweeps", command, run.name)
