@@ -81,7 +81,7 @@ class RunFeed:
     """the reader of this feed was told that the log became shorter"""
     _boot_id: str = field(default_factory=boot_id)
     _is_mirror: bool = False
-    """the log comes from another machine, and its clock goes on while nothing arrives"""
+    """the log comes from another machine, and its clock continues while nothing arrives"""
     _arrived: int = 0
     """when the last event was read, CLOCK_MONOTONIC in ns"""
     _mask: Mask = field(init=False)

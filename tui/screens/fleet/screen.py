@@ -103,6 +103,7 @@ class FleetScreen(KeyedScreen):
     # --- drawing ----------------------------------------------------------------------------------------
 
     def _show(self) -> None:
+        self._read_cursor()
         views = self._fleet.views() if self._fleet is not None else []
         data = fleet_data(views, self._marked, time.monotonic(), every=self._every)
         self._data = data
@@ -131,6 +132,13 @@ class FleetScreen(KeyedScreen):
         current = self.current
         detail.update((current,) if current is not None else ())
 
+    def _read_cursor(self) -> None:
+        """Note the item under the cursor, which may have moved since the list was drawn."""
+        items = self._data.runs if self._data is not None else ()
+        chosen = self.query_one(LinePicker).chosen
+        if chosen < len(items):
+            self._at = _place_of(items[chosen])
+
     def _index(self) -> int:
         """Return the index of the item under the cursor; if it is not listed any more, that of its host."""
         items = self._data.runs if self._data is not None else ()
@@ -141,17 +149,17 @@ class FleetScreen(KeyedScreen):
     def current(self) -> FoundRun | HostView | None:
         """The item under the cursor."""
         items = self._data.runs if self._data is not None else ()
-        return items[self._index()] if items else None
+        chosen = self.query_one(LinePicker).chosen
+        return items[chosen] if chosen < len(items) else None
 
     @property
     def _run(self) -> FoundRun | None:
         return self.current if isinstance(self.current, FoundRun) else None
 
-    def on_picker_chosen(self, message: LinePicker.Chosen) -> None:
-        if self._data is not None and message.item < len(self._data.runs):
-            self._at = _place_of(self._data.runs[message.item])
-            self._show_detail()
-            self.show_keys(self._copying)
+    def on_picker_chosen(self) -> None:
+        self._read_cursor()
+        self._show_detail()
+        self.show_keys(self._copying)
 
     def on_picker_activated(self) -> None:
         self.action_open()
