@@ -6,8 +6,10 @@ exactly the place that it has. The report comes after the log that it was comput
 
 from __future__ import annotations
 
+import math
 import os
 import re
+import time
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from itertools import chain
@@ -18,6 +20,8 @@ from runner.errors import UserError
 from runner.events import decode_lines
 from runner.events.journal import LineReader
 from runner.fleet.wire import CaughtUp, Piece, Refused, Reply, Restart, Stamp, Whole
+from runner.history.recovery import recover
+from runner.history.run_feed import LIVENESS_S
 from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan
 from runner.run import layout
@@ -61,6 +65,7 @@ class RunSource:
         self._readers: dict[str, LineReader] = {}
         self._at = {name: at for name, at in at.items() if is_growing(name) and at >= 0}
         self._caught_up = False
+        self._looked = -math.inf
 
     @cached_property
     def _public(self) -> Mapping[str, bytes] | None:
@@ -75,6 +80,7 @@ class RunSource:
         if not self._run_dir.is_dir():
             yield Refused(self.run, "the run was deleted there")
             return
+        self._look_after()
         ended = (self._run_dir / layout.REPORT).exists()  # before its log is read: nothing follows a report
         found = False
         for message in chain(
@@ -87,6 +93,13 @@ class RunSource:
         if not found and not self._caught_up:
             self._caught_up = True
             yield CaughtUp(self.run)
+
+    def _look_after(self) -> None:
+        """Finalise the run if its supervisor died: the other side sees only its log."""
+        now = time.monotonic()
+        if now - self._looked > LIVENESS_S and not (self._run_dir / layout.REPORT).exists():
+            self._looked = now
+            recover(self._run_dir, wait=False)
 
     def _stage_logs(self) -> list[str]:
         try:

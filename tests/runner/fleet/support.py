@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -53,6 +54,7 @@ class Machines:
         self.there, self.here = folder / "there", folder / "here"
         self._monkeypatch = monkeypatch
         self.remote = RemoteHost("user@box")
+        self._locks: dict[Path, int] = {}
 
     def on(self, home: Path) -> None:
         self._monkeypatch.setenv("TRTBENCH_HOME", str(home))
@@ -62,8 +64,14 @@ class Machines:
         self.on(self.there)
         run_dir = paths.runs_dir() / layout.new_run_id("program", 1_767_225_600.0)
         record(run_dir, plan_of(["/bin/true"], env=env), events)
-        assert layout.try_lock(run_dir) is not None
+        lock = layout.try_lock(run_dir)
+        assert lock is not None
+        self._locks[run_dir] = lock
         return run_dir
+
+    def kill_supervisor(self, run_dir: Path) -> None:
+        """Release the lock of a run, as the kernel does for a process that died."""
+        os.close(self._locks[run_dir])
 
     def service(self) -> Service:
         self.on(self.there)

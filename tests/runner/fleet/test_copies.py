@@ -216,6 +216,15 @@ def test_an_ended_run_arrives_with_its_report(machines: Machines) -> None:
     assert (copy / layout.REPORT).read_text() == "{}"
 
 
+def test_a_copy_ends_when_the_supervisor_died(machines: Machines) -> None:
+    run_dir = machines.add_run(iterations(5))
+    copy = copied(machines, run_dir)
+    machines.kill_supervisor(run_dir)
+    machines.exchange()
+    assert read_entry(copy).status == "lost"
+    assert (copy / layout.EVENTS).read_bytes() == (run_dir / layout.EVENTS).read_bytes()
+
+
 def test_an_unanswered_stop_is_asked_again_after_a_cut(machines: Machines) -> None:
     connection = Connection(machines.remote)
     machines.remote.stop(RUN, "anna")
