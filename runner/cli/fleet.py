@@ -6,6 +6,7 @@ A run that a command names is copied first; the command then reads the copy like
 from __future__ import annotations
 
 import argparse
+import math
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -44,7 +45,7 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
             f"this command does not take --host; {able} do, and the dashboard",
             hint="`ssh HOST trtbench-tui ...` runs any command on the other machine",
         )
-    with opened(hosts, newest=ALL) as fleet:
+    with opened(hosts, newest=ALL, list_every_s=math.inf) as fleet:
         unlisted = fleet.wait_for_lists()
         for host, reason in unlisted.items():
             print(f"trtbench-tui: {host}: {reason}", file=sys.stderr)

@@ -12,7 +12,7 @@ from runner.errors import UserError
 from runner.fleet.hosts import short_name
 from runner.fleet.link import Link, LinkState, LinkStatus
 from runner.fleet.mirror import Mirror, mirror_dir, remove_unused
-from runner.fleet.remote_host import RemoteHost, StopState
+from runner.fleet.remote_host import LIST_EVERY_S, RemoteHost, StopState
 from runner.fleet.wire import Listing, RemoteRun
 from runner.history.run_entry import RunEntry
 from runner.profile.settings import FleetHost
@@ -20,6 +20,8 @@ from runner.profile.settings import FleetHost
 POLL_S = 0.05
 FIRST_ANSWER_S = 60.0
 """how long a command waits for the list of a host, and for a new connection after a cut"""
+_LOOK_S, _FEW = 0.5, 20
+"""how often the end of a run is looked for, and the number of ended runs in these lists"""
 STOP_S = 90.0
 """how long a command waits for the end of a run that it stopped: the other side kills it after 30 s"""
 
@@ -59,9 +61,19 @@ class FoundRun:
 class Fleet:
     """The links to some hosts; `close` ends all of them."""
 
-    def __init__(self, hosts: Sequence[FleetHost], *, newest: int = 200) -> None:
+    def __init__(
+        self, hosts: Sequence[FleetHost], *, newest: int = 200, list_every_s: float = LIST_EVERY_S
+    ) -> None:
+        """Prepare; `start` connects.
+
+        Args:
+            hosts: how they are reached.
+            newest: number of ended runs that each lists.
+            list_every_s: seconds between two lists; infinite: one, because a long list costs time there.
+        """
         self.hosts = tuple(host.host for host in hosts)
-        self._links = {host.host: Link(host, RemoteHost(host.host, newest)) for host in hosts}
+        remotes = [RemoteHost(host.host, newest, list_every_s) for host in hosts]
+        self._links = {host.host: Link(host, remote) for host, remote in zip(hosts, remotes, strict=True)}
 
     def start(self) -> None:
         remove_unused()
@@ -196,8 +208,8 @@ class Fleet:
             now = next((run for run in self.runs() if (run.host, run.id) == (found.host, found.id)), None)
             if state.answer is not None and (now is None or now.entry.ended):
                 return now.run.status if now is not None else "stopped"
-            self._links[found.host].remote.refresh_list()
-            time.sleep(POLL_S * 4)
+            self._links[found.host].remote.refresh_list(_FEW)
+            time.sleep(_LOOK_S)
         reason = self._view(found.host).link.reason or "it has not ended yet"
         raise UserError(f"{found.host}:{found.id} does not stop: {reason}")
 
@@ -212,9 +224,11 @@ def _why_unlisted(view: HostView) -> str:
 
 
 @contextmanager
-def opened(hosts: Sequence[FleetHost], *, newest: int = 200) -> Iterator[Fleet]:
-    """Connect to hosts for the time of a block."""
-    fleet = Fleet(hosts, newest=newest)
+def opened(
+    hosts: Sequence[FleetHost], *, newest: int = 200, list_every_s: float = LIST_EVERY_S
+) -> Iterator[Fleet]:
+    """Connect to hosts for the time of a block; the arguments are those of `Fleet`."""
+    fleet = Fleet(hosts, newest=newest, list_every_s=list_every_s)
     fleet.start()
     try:
         yield fleet

@@ -72,6 +72,8 @@ class RemoteHost:
     """as the user writes it"""
     newest: int = 200
     """number of ended runs to list"""
+    list_every_s: float = LIST_EVERY_S
+    """infinite: once, and when `refresh_list` asks"""
     lock: threading.RLock = field(default_factory=threading.RLock)
     listing: Listing | None = None
     listed_at: float | None = None
@@ -107,10 +109,10 @@ class RemoteHost:
         with self.lock:
             self.wants_listing = self.wants_survey = True
 
-    def refresh_list(self) -> None:
-        """Ask for the list of runs at once."""
+    def refresh_list(self, newest: int) -> None:
+        """Ask for the list of runs at once, with fewer ended ones from now on."""
         with self.lock:
-            self.wants_listing = True
+            self.wants_listing, self.newest = True, newest
 
     def tell_readers(self, reason: str) -> None:
         """Tell the readers of the copies why there is no connection; empty: there is one."""
@@ -142,6 +144,7 @@ class Connection:
         self._listed = self._pinged = self._looked = -float("inf")
         self._pings = 0
         with host.lock:
+            host.wants_listing |= host.listing is None
             for stop in host.stops.values():
                 stop.sent = stop.answer is not None
 
@@ -186,7 +189,7 @@ class Connection:
 
     def _due(self, now: float) -> Iterator[Request]:
         host = self.host
-        if host.wants_listing or now - self._listed > LIST_EVERY_S:
+        if host.wants_listing or now - self._listed > host.list_every_s:
             self._listed = now
             yield ListRuns(host.newest, host.wants_survey)
             host.wants_listing = host.wants_survey = False
