@@ -28,7 +28,7 @@ from runner.export.destination import open_output
 from runner.history import labels
 from runner.history.run_entry import read_entry
 from runner.plan import redaction
-from runner.plan.masking import Mask, mask_of
+from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan, repro_script
 from runner.profile.file import dump, parse_yaml, read_text
 from runner.report.files import read_summary
@@ -54,7 +54,7 @@ def pack_run(run_dir: Path, target: Path | None = None) -> PackedRun:
     """Write the archive of a run that has ended.
 
     The plan, the profile and `repro.sh` are packed without values that look like secrets, and everything else
-    without these values and those of secret variables of this process.
+    without these values, those of secret variables of this process, and what looks like a secret.
 
     Args:
         run_dir: the run.
@@ -75,7 +75,7 @@ def pack_run(run_dir: Path, target: Path | None = None) -> PackedRun:
         target = target / f"{run}{SUFFIX}"
     changed = public_files(run_dir, plan)
     with open_output(None if target == STDOUT else target) as file:
-        _write(run_dir, run, changed, mask_of(plan), file)
+        _write(run_dir, run, changed, reader_mask(plan), file)
     return PackedRun(target, redaction.withheld_names(plan))
 
 

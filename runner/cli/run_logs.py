@@ -28,8 +28,10 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
 def _logs(arguments: argparse.Namespace) -> int:
     from runner.history.lookup import find_run
     from runner.history.run_feed import open_feed
+    from runner.run import layout
 
     run_dir = find_run(arguments.run)
+    mask = layout.mask_of_run(run_dir)
     printed: dict[Path, int] = {}
     feed = open_feed(run_dir)
     keeps_bytes = sys.stdout.errors == "surrogateescape"
@@ -40,7 +42,8 @@ def _logs(arguments: argparse.Namespace) -> int:
                 pass
             running = feed.state.running
         for line in _new_output(run_dir, printed, complete=not running):
-            sys.stdout.write(line.decode("utf-8", "surrogateescape" if keeps_bytes else "replace"))
+            public = mask.apply(line)
+            sys.stdout.write(public.decode("utf-8", "surrogateescape" if keeps_bytes else "replace"))
         sys.stdout.flush()
         if not running:
             return ExitCode.OK

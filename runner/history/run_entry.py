@@ -13,6 +13,7 @@ from runner.errors import UserError
 from runner.events import AnyEvent, JobEnd
 from runner.history.job_watch import waiting_job
 from runner.history.recovery import recover
+from runner.plan.masking import LOOKS
 from runner.plan.plan import Configuration, ConfigurationValues, Plan, SweepMembership, configuration_of
 from runner.report.build import build_report
 from runner.report.files import read_head, read_state, read_summary, summary_of
@@ -117,6 +118,8 @@ def read_entry(run_dir: Path) -> RunEntry:
 
 
 def entry_of(run_dir: Path, facts: RunFacts) -> RunEntry:
+    if facts.cause:  # a program may have printed a secret that its supervisor did not know
+        facts = msgspec.structs.replace(facts, cause=LOOKS.apply_text(facts.cause))
     return RunEntry(*msgspec.structs.astuple(facts), run_dir=run_dir)
 
 

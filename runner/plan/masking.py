@@ -27,6 +27,9 @@ FORMS = re.compile(
 )
 """What looks like a secret whose value is not known: `NAME_TOKEN=value`, the user in a web address and its
 parameters, and the tokens of Hugging Face, NVIDIA, OpenAI, GitHub, GitLab, Slack, Amazon, Google, and JWT"""
+LONGEST_WORD = 1 << 20
+"""Bytes without a space, beyond which a file is cut anywhere."""
+_SPACES = (b" ", b"\n", b"\t", b"\r")
 SHORTEST = 8
 """Shorter values are too likely to be a part of other text."""
 _COMMON = re.compile(r"[-+.\d]*|[a-z_]{,11}")
@@ -102,7 +105,12 @@ class Mask:
 
     def opened(self, file: IO[bytes]) -> IO[bytes]:
         """Return a file to read once, without the values."""
-        return io.BufferedReader(_MaskedFile(file, self)) if self.values else file
+        return io.BufferedReader(_MaskedFile(file, self)) if self.values or self.forms else file
+
+
+def _word_start(text: bytes, end: int) -> int:
+    """Return the start of the word that reaches to `end`: what looks like a secret has no space inside."""
+    return max(text.rfind(space, 0, end) for space in _SPACES) + 1
 
 
 def _withheld(found: re.Match[bytes]) -> bytes:
@@ -110,7 +118,7 @@ def _withheld(found: re.Match[bytes]) -> bytes:
 
 
 class _MaskedFile(io.RawIOBase):
-    """Reads a file in pieces, and keeps the end of a piece back while it may be the start of a value."""
+    """Reads a file in pieces, and keeps the end of a piece back while it may be the start of a secret."""
 
     def __init__(self, file: IO[bytes], mask: Mask) -> None:
         self._file = file
@@ -134,16 +142,25 @@ class _MaskedFile(io.RawIOBase):
         return size
 
     def _take(self, text: bytes) -> None:
-        end = max(0, len(text) - self._mask.longest + 1)
-        # A value that lies across the cut stays complete in the rest.
-        for found in self._mask._pattern.finditer(text):
-            if found.start() < end < found.end():
-                end = found.start()
+        end = max(0, len(text) - max(0, self._mask.longest - 1))
+        while True:
+            if self._mask.forms and len(text) <= LONGEST_WORD:
+                end = _word_start(text, end)
+            # A value that lies across the cut stays complete in the rest.
+            places = self._mask._pattern.finditer(text) if self._mask.values else ()
+            inside = next((one.start() for one in places if one.start() < end < one.end()), None)
+            if inside is None:
+                break
+            end = inside
         self._ready, self._rest = self._mask.apply(text[:end]), text[end:]
 
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+LOOKS = Mask(forms=True)
+"""Replaces what looks like a secret, where the plan of the run is not at hand."""
 
 
 def reader_mask(plan: Plan) -> Mask:

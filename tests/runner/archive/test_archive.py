@@ -197,6 +197,7 @@ def test_next_import_deletes_leftovers_of_a_killed_one(run_dir: Path, tmp_path: 
 
 
 SECRET = "it's hf_'quoted' \\ token: é"
+UNKNOWN = "nvapi-0123456789abcdefghij"
 
 
 def with_secrets(run_dir: Path) -> None:
@@ -212,7 +213,7 @@ def with_secrets(run_dir: Path) -> None:
     (run_dir / layout.PROFILE).write_text(profile)
     (run_dir / layout.REPRO).write_text(repro_script(plan))
     with open(run_dir / "0-benchmark.log", "a") as log:
-        log.write(f"HF_TOKEN={SECRET}\n")
+        log.write(f"HF_TOKEN={SECRET}\nof another shell: {UNKNOWN}\n")
     printed = ev.encode(ev.Notice(t=1, level="warning", text=f"{SECRET} was refused"))
     (run_dir / layout.EVENTS).write_bytes(printed + (run_dir / layout.EVENTS).read_bytes())
     write_report(run_dir, build_report(plan, read_state(run_dir)))
@@ -230,7 +231,7 @@ def test_secrets_are_not_packed(
     taken = archive.unpack_archive(tmp_path / "x.zip").run_dir
     for path in taken.iterdir():
         content = path.read_text()
-        for trace in ("hf_", "quoted", "word@proxy", "curl"):
+        for trace in ("hf_", "quoted", "word@proxy", "curl", "nvapi-"):
             assert trace not in content, path.name
     assert layout.load_plan(taken).on_end is None
     assert "env:\n    OMP_NUM_THREADS: '4'\n" in (taken / layout.PROFILE).read_text()

@@ -42,9 +42,11 @@ def test_logs_prints_the_output_of_all_stages_in_order(capsys: pytest.CaptureFix
     run_dir = recorded(recorded_runs.failed())
     for number, name in ((2, "smoke"), (10, "benchmark")):
         (run_dir / f"{number}-{name}.log").write_text(f"{name}\n\x1erecord\nno newline")
-    (run_dir / "0-benchmark.log").write_text("first\n")
+    (run_dir / "0-benchmark.log").write_text("first, WANDB_API_KEY=0123456789ab\n")
     assert main(["logs"]) == 0
-    assert capsys.readouterr().out == "first\nsmoke\nno newlinebenchmark\nno newline"
+    assert (
+        capsys.readouterr().out == "first, WANDB_API_KEY=(withheld)\nsmoke\nno newlinebenchmark\nno newline"
+    )
 
 
 def test_logs_follows_a_run_to_its_end(capfdbinary: pytest.CaptureFixture[bytes]) -> None:

@@ -44,6 +44,13 @@ def test_a_row_says_what_the_report_says() -> None:
     assert (row.flags, row.gpus, row.host) == (2, ("NVIDIA H200",) * 2, "bench01")
 
 
+def test_a_cause_that_looks_like_a_secret_is_masked() -> None:
+    ended("0001", "p", "failed", cause="401 for https://me:word@host/x")
+    for _ in range(2):  # from the report, then from the index
+        (row,) = read_entries()
+        assert row.cause == "401 for https://(withheld)@host/x"
+
+
 def test_without_tokens_the_lowest_latency_stands_for_the_run() -> None:
     quick = figure(None, 10.0)
     assert entry(figures=[figure(None, 20.0, batch_size=8), quick]).best == quick

@@ -8,6 +8,8 @@ from pathlib import Path
 from textual.geometry import Size
 from textual.strip import Strip
 
+from runner.plan.masking import Mask
+from runner.run import layout
 from runner.util.log_file import LONGEST, LogLine, level_of
 from tui.framework.rows import Row, Rows, Span, dim, row
 from tui.framework.titles import set_subtitle
@@ -25,13 +27,15 @@ class LogView(Rows):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:  # noqa: A002
         super().__init__(id=id, classes=classes)
         self.window: LogWindow | None = None
+        self._mask = Mask()
         self._drawn_at: Size | None = None
 
     def open(self, path: Path | None) -> None:
-        """Show another log; None: no log."""
+        """Show another log, which lies in a run directory; None: no log."""
         if self.window is not None:
             self.window.file.close()
         self.window = LogWindow(path) if path is not None else None
+        self._mask = layout.mask_of_run(path.parent) if path is not None else Mask()
         set_subtitle(self, "")
         self.poll()
 
@@ -68,7 +72,8 @@ class LogView(Rows):
         lines = window.visible()
         search = window.search.text if window.search is not None else ""
         pattern = re.compile(re.escape(search), re.IGNORECASE) if search else None
-        rows = [draw_line(line, self.size.width, pattern) for line in lines]
+        public = [line._replace(text=self._mask.apply(line.text)) for line in lines]
+        rows = [draw_line(line, self.size.width, pattern) for line in public]
         current = next((y for y, line in enumerate(lines) if line.start == window.current_match), None)
         return rows or [row(dim(_empty_text(window)))], current
 

@@ -20,7 +20,9 @@ from tui.screens.live.screen import LiveScreen
 
 def with_log(root: Path, lines: int = 100) -> Cockpit:
     run = recorded_runs.under_way()
-    run.log = "".join(f"[TRT-LLM] [{'E' if n == 50 else 'I'}] line {n}\n" for n in range(lines))
+    texts = [f"[TRT-LLM] [I] line {n}" for n in range(lines)]
+    texts[50] = "[TRT-LLM] [E] line 50 HF_TOKEN=0123abcd"
+    run.log = "".join(f"{text}\n" for text in texts)
     return cockpit(run, root)
 
 
@@ -99,7 +101,7 @@ async def test_f_cycles_through_the_levels(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         await pilot.press("f")
-        assert [line for line in lines_of(app) if line] == ["[TRT-LLM] [E] line 50"]
+        assert [line for line in lines_of(app) if line] == ["[TRT-LLM] [E] line 50 HF_TOKEN=(withheld)"]
         assert log_of(app).border_subtitle == "warnings and errors"
         await pilot.press("f")
         assert log_of(app).border_subtitle == "errors only"
