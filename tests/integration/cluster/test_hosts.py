@@ -71,6 +71,7 @@ def test_hosts_end_with_the_process_that_made_them(tmp_path: Path) -> None:
 
 
 @pytest.mark.mpi
+@pytest.mark.slow
 @needs_mpi
 def test_mpirun_runs_the_torch_engine_on_two_hosts(tmp_path: Path) -> None:
     records = tmp_path / "records"

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import signal
 import sys
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from runner.engines.mpi import ROOT_ENV
 from tests.support.cluster import Slurm, slurm_missing
 from tests.support.runs import wait_for
 
@@ -17,12 +14,6 @@ pytestmark = pytest.mark.skipif(bool(slurm_missing()), reason=slurm_missing())
 
 SLEEPS = "#!/bin/sh\nsrun sleep 600\n"
 ADDS = "from mpi4py import MPI; print(MPI.Get_processor_name(), MPI.COMM_WORLD.allreduce(1))"
-
-
-@pytest.fixture
-def slurm(tmp_path: Path) -> Iterator[Slurm]:
-    with Slurm(tmp_path, environment=ROOT_ENV) as slurm:
-        yield slurm
 
 
 def test_srun_starts_ranks_on_all_nodes(slurm: Slurm) -> None:

@@ -2,35 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from pathlib import Path
-
 import pytest
 
 from runner.report.files import read_state
+from tests.integration.cluster.slurm_jobs import submit, submit_endless
 from tests.support.cluster import Slurm, product, slurm_missing
 from tests.support.runs import wait_for, wait_until_ended
 
 pytestmark = pytest.mark.skipif(bool(slurm_missing()), reason=slurm_missing())
-
-
-@pytest.fixture
-def slurm(tmp_path: Path) -> Iterator[Slurm]:
-    with Slurm(tmp_path, environment=product.environment()) as slurm:
-        yield slurm
-
-
-def submit(slurm: Slurm, mode: str, options: str = "") -> Path:
-    """Start a run with one light rank on each of two nodes, on the login host."""
-    light = product.light_python(slurm.folder, mode)
-    return product.start(slurm.login, product.with_slurm(f"mpi: pmi2, {options}", python=light), slurm.folder)
-
-
-def submit_endless(slurm: Slurm, options: str = "") -> Path:
-    """The same with ranks that do not end by themselves; wait until they measure."""
-    run_dir = submit(slurm, "endless", options)
-    wait_for(lambda: len(read_state(run_dir).ranks) == 2, "both ranks", pause=0.2)
-    return run_dir
 
 
 def test_a_job_on_two_nodes_ends_with_its_result(slurm: Slurm) -> None:

@@ -20,8 +20,9 @@ from tests.support.cluster.namespaces import NAMESPACES, PYTHON, SYSTEM_PATH, Na
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 
-OWN_FOLDERS = ("/run", "/dev/shm")
-"""what every machine has for itself; /run contains /run/lock with the device locks"""
+HOME = os.path.expanduser("~")
+OWN_FOLDERS = ("/run", "/dev/shm", HOME)
+"""what every host has for itself; otherwise each login would do what the shell of a developer does"""
 SSH_PORT = 22
 SERVICES = (
     "sshd: /",
@@ -162,8 +163,8 @@ def _process_in(pid: int, namespace: int) -> HostProcess | None:
 class Cluster:
     """Hosts `node1`, `node2` … and those in `further` on one switch; a context manager.
 
-    All hosts see the same files, except /run, /dev/shm and the folders in `own`, of which each has its own.
-    `ssh node2` works from every host, and from outside with `-F cluster.ssh_config`.
+    All hosts see the same files, except /run, /dev/shm, the home folder and those in `own`. `ssh node2`
+    works from every host, and from outside with `-F cluster.ssh_config`.
     """
 
     folder: Path
@@ -294,7 +295,7 @@ class Cluster:
         return {
             "PATH": f"{programs}:{Path(sys.executable).parent}:{SYSTEM_PATH}",
             "PYTHONPATH": str(ROOT),
-            "HOME": os.path.expanduser("~"),
+            "HOME": HOME,
             "LANG": "C.UTF-8",
             **self.environment,
         }
