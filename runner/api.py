@@ -63,9 +63,10 @@ _READINGS = (
     "memory", "busy", "memory_busy", "power", "power_average", "sm_clock", "memory_clock", "temperature",
     "sm_active", "tensor_active", "dram_active",
 )  # fmt: skip
-GPU_COLUMNS = ("t_s", "gpu", "uuid", *_READINGS)
+GPU_COLUMNS = ("t_s", "gpu", "uuid", *_READINGS, "node")
 """`t_s`: seconds from the start of the run; `gpu`: NVML's index; memory in bytes, power in watts, clocks in
-MHz, temperature in degrees Celsius, the others in percent (`runner.events.GpuSamples`)"""
+MHz, temperature in degrees Celsius, the others in percent (`runner.events.GpuSamples`); `node`: the machine,
+empty for the first node and for a run on one"""
 
 
 def runs(filter: str = "", *, sort: str = "when") -> list[RunEntry]:  # noqa: A002 - the word of the command
@@ -155,17 +156,19 @@ class Run:
     def _readings(self) -> Iterator[tuple[Any, ...]]:
         reader = EventReader(self.run_dir / layout.EVENTS)
         began = 0
-        gpus: list[tuple[int, str]] = []
+        gpus: dict[str, list[tuple[int, str]]] = {}
         while events := reader.read():
             for event in events:
                 if isinstance(event, ev.RunStarted):
                     began = event.t
-                elif isinstance(event, ev.GpuInventory):
-                    gpus = [(gpu.index, gpu.uuid) for gpu in event.gpus]
-                elif isinstance(event, ev.GpuSamples):
-                    columns = [getattr(event, name) or [None] * len(gpus) for name in _READINGS]
-                    for identity, *values in zip(gpus, *columns, strict=False):
-                        yield (round((event.t - began) / 1e9, 6), *identity, *values)
+                node, reading = (event.node, event.event) if isinstance(event, ev.FromNode) else ("", event)
+                if isinstance(reading, ev.GpuInventory):
+                    gpus[node] = [(gpu.index, gpu.uuid) for gpu in reading.gpus]
+                elif isinstance(reading, ev.GpuSamples):
+                    known = gpus.get(node, [])
+                    columns = [getattr(reading, name) or [None] * len(known) for name in _READINGS]
+                    for identity, *values in zip(known, *columns, strict=False):
+                        yield (round((reading.t - began) / 1e9, 6), *identity, *values, node)
 
 
 def _frame(columns: Sequence[str], rows: Iterable[Sequence[Any]], library: Library | None) -> Any:

@@ -246,8 +246,12 @@ def _sentence(event: ev.AnyEvent) -> str:
             return f"  {where}latency {latency} ms, {rate} tokens/s (reported by the engine)"
         case ev.Notice():
             return f"{event.level}: {event.text}"
-        case ev.Telemetry() | ev.GpuProblem():
+        case ev.Telemetry() | ev.GpuProblem() | ev.NodeStatus():
             return event.text
+        case ev.NodeJoined():
+            return f"node {event.node}, {event.cores} cores"
+        case ev.FromNode(event=ev.Telemetry() | ev.GpuProblem() as reading):
+            return f"{event.node}: {reading.text}"
         case ev.Stopping():
             return f"stopping, requested by {event.by}"
         case ev.Swept():

@@ -10,6 +10,8 @@ from runner.state.configuration import states_ranks
 
 _NOT_COMPARED = ("name", "description", "engine", "sweep")
 """Fields of a profile that do not affect the work of the run, or that the report already has."""
+NODES, NETWORK = "nodes", "network interfaces"
+"""The conditions that count the machines of a run on several, and that name their interfaces."""
 GPU_COUNT = "GPUs"
 """The condition that counts the GPUs: a run on more of them may be what is compared."""
 _WHOLE = ("model.shape",)
@@ -22,7 +24,10 @@ def conditions_of(where: Environment, engine: str, ranks: str, profile: Data) ->
     Unknown conditions are omitted, and so are fields of the profile at their default (see `default_at`).
     """
     found: dict[str, str] = {}
-    found["machine"] = where.host
+    found["machine"] = ", ".join(node.name for node in where.nodes) or where.host
+    if where.nodes:
+        found[NODES] = str(len(where.nodes))
+        found[NETWORK] = _each(name for node in where.nodes for name in node.network)
     models = [gpu.name for gpu in where.gpus] or sorted({rank.label for rank in where.ranks if rank.label})
     found["device"] = _each(models) or _each(rank.device.partition(":")[0] for rank in where.ranks)
     if models:

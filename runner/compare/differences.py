@@ -7,7 +7,7 @@ from typing import Literal, get_args
 
 import msgspec
 
-from runner.compare.conditions import GPU_COUNT
+from runner.compare.conditions import GPU_COUNT, NETWORK, NODES
 from runner.compare.sides import Side
 from runner.metrics import caveats
 from runner.plan.plan import Configuration
@@ -20,7 +20,9 @@ CLOCKS_APART = 0.02
 """Relative difference of mean SM clocks from which a comparison is unfair."""
 THROTTLED_APART = 5.0
 """Difference of throttled time from which a comparison is unfair, percentage points."""
-_MACHINE = ("machine", "device", "processor cores", "power limit", "highest SM clock", "MIG")
+_MACHINE = ("machine", "device", "processor cores", "power limit", "highest SM clock", "MIG", NETWORK)
+_OF_NODES = ("machine", NETWORK)
+"""Conditions that differ of necessity between runs on different numbers of nodes."""
 _WORK = ("model.dir", "model.family", "model.name", "model.shape", "model.hf_config")
 _SOFTWARE = (
     "GPU driver", "CUDA of the driver", "PyTorch", "CUDA of PyTorch", "NCCL", "TensorRT", "TensorRT-LLM",
@@ -39,8 +41,8 @@ class Difference(msgspec.Struct, frozen=True, kw_only=True):
     values: tuple[str, ...]
     kind: DifferenceKind
     """`unfair`: it changes numbers and is not what is compared; `unknown`: some sides have no value, and
-    the others agree; `design`: what a sweep varies, or the number of GPUs; `subject`: it may be what is
-    compared"""
+    the others agree; `design`: what a sweep varies, or the number of GPUs or nodes; `subject`: it may be
+    what is compared"""
 
 
 def differences(sides: Iterable[Side]) -> list[Difference]:
@@ -51,11 +53,14 @@ def differences(sides: Iterable[Side]) -> list[Difference]:
     sides = list(sides)
     swept = _swept(sides)
     one_engine = len({run.report.engine for side in sides for run in side.runs}) == 1
+    scaled = len({value for side in sides for value in _values(side, NODES)}) > 1
     found = []
     for name in _names(sides):
         each = [_values(side, name) for side in sides]
         if any(one.keys() != each[0].keys() for one in each):
             kind = _kind(name, each, swept, one_engine=one_engine)
+            if name in _OF_NODES and scaled:
+                kind = "design"
             texts = [NOT_KNOWN if kind == "unknown" and UNKNOWN in one else _values_text(one) for one in each]
             found.append(Difference(name=name, values=tuple(texts), kind=kind))
     return sorted(found, key=lambda one: _KINDS.index(one.kind))
@@ -77,7 +82,7 @@ def _kind(
     if checked and one_engine and len(known) < len(each) and all(one == known[0] for one in known):
         return "unknown"
     varied = any(f"{name}.".startswith(f"{path}.") or path.startswith(f"{name}.") for path in swept)
-    if name == GPU_COUNT or varied:
+    if name in (GPU_COUNT, NODES) or varied:
         return "design"
     return "unfair" if name in (*_MACHINE, *_WORK) else "subject"
 
@@ -122,7 +127,7 @@ def _values(side: Side, name: str) -> dict[str, bool]:
     for run in side.runs:
         stated = run.conditions.get(name)
         default = run.default(name) if stated is None else None
-        value = stated or default or UNKNOWN
+        value = stated or default or ("1" if name == NODES else UNKNOWN)
         values[value] = values.get(value, True) and default is not None
     return values
 

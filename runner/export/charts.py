@@ -1,4 +1,4 @@
-"""The charts of a run: latency and GPU readings on one time axis, and charts of each configuration."""
+"""The charts of a run: latency on a time axis, and charts of each configuration."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from runner.events.throttle_reasons import HARMLESS
 from runner.export import svg
 from runner.export.run_data import RunData
 from runner.export.svg import ChartAxis
@@ -81,7 +80,7 @@ def latency(data: RunData, window: Window) -> Drawing | None:
     height = 260.0
     y, marks = _latency_axis([one.over_time for one in shown], height)
     title = "latency, ms" + (" (logarithmic)" if y.log else "")
-    parts = [*value_axis(y, marks, title), *_time(window.axis, height)]
+    parts = [*value_axis(y, marks, title), *time_axis(window.axis, height)]
     for one in shown:
         slow = find_outliers(data.state, one.number)
         parts += _configuration_parts(one, slow, window, y, len(shown))
@@ -210,7 +209,7 @@ def value_axis(
     yield svg.text(left, TOP - 11, name, kind="name")
 
 
-def _time(x: ChartAxis, height: float) -> Iterator[str]:
+def time_axis(x: ChartAxis, height: float) -> Iterator[str]:
     """Draw the time since the start of the run below a chart."""
     whole = x.high - x.low >= 5
     for second in svg.second_ticks(x.low, x.high, 9):
@@ -218,104 +217,6 @@ def _time(x: ChartAxis, height: float) -> Iterator[str]:
         yield svg.line(at, height - BOTTOM, at, height - BOTTOM + 4)
         shown = duration(second) if whole else f"{second:.4g} s"
         yield svg.text(at, height - BOTTOM + 16, shown, anchor="middle")
-
-
-# --- GPUs --------------------------------------------------------------------------------------------------
-
-_GPU_CHARTS = (
-    ("memory", "memory in use, GiB", 2.0**30, True),
-    ("busy", "busy, % of time with a kernel", 1.0, True),
-    ("power", "power, W", 1.0, True),
-    ("sm_clock", "SM clock, MHz", 1.0, False),
-    ("temperature", "temperature, °C", 1.0, False),
-)
-_ROW = 16.0
-
-
-def gpus(data: RunData, window: Window) -> list[Drawing]:
-    """Draw a chart for each reading of the GPUs of the ranks, and one of clock throttling."""
-    drawn = [_gpu_chart(data, window, *chart) for chart in _GPU_CHARTS]
-    return [one for one in (*drawn, _throttled(data, window)) if one is not None]
-
-
-def _gpu_chart(
-    data: RunData, window: Window, reading: str, name: str, per: float, from_zero: bool
-) -> Drawing | None:
-    tracks = data.log.timeline.gpus
-    found: list[tuple[int, list[SeriesBucket]]] = []
-    for gpu in data.environment.gpus:
-        series = tracks[gpu.uuid].readings.get(reading) if gpu.uuid in tracks else None
-        inside = [one for one in series.buckets if window.begin <= one.t <= window.end] if series else []
-        if inside:
-            found.append((gpu.index, [SeriesBucket(one.t, one.low / per, one.high / per) for one in inside]))
-    if not found:
-        return None
-    height = 130.0
-    x = window.axis
-    every = [bucket for _, buckets in found for bucket in buckets]
-    low, high = min(bucket.low for bucket in every), max(bucket.high for bucket in every)
-    if from_zero:
-        marks = svg.ticks(0.0, max(high, 1.0), 4)
-        y = ChartAxis(0.0, marks[-1], height - BOTTOM, TOP)
-    else:
-        y, marks = scale_for(low, high, height)
-    parts = [*value_axis(y, marks[:: max(1, len(marks) // 4)], name), *_time(x, height), *_legend(found)]
-    for colour, (index, buckets) in enumerate(found):
-        points = [(x.at(window.seconds(one.t)), y.at(one.low), y.at(one.high)) for one in buckets]
-        lowest, highest = min(one.low for one in buckets), max(one.high for one in buckets)
-        parts.append(
-            svg.curve(
-                points, colour, f"GPU {index}: {format_number(lowest, 1)} to {format_number(highest, 1)}"
-            )
-        )
-    return Drawing(WIDTH, height, svg.chart(WIDTH, height, f"{name} of {len(found)} GPUs over time", parts))
-
-
-def _legend(found: Sequence[tuple[int, object]]) -> Iterator[str]:
-    shown = found[:12]
-    x = WIDTH - RIGHT - 62.0 * len(shown) - (40 if len(found) > len(shown) else 0)
-    for colour, (index, _) in enumerate(shown):
-        yield svg.curve([(x, TOP - 15, TOP - 15), (x + 20, TOP - 15, TOP - 15)], colour)
-        yield svg.text(x + 24, TOP - 11, f"GPU {index}")
-        x += 62
-    if len(found) > len(shown):
-        yield svg.text(x, TOP - 11, f"+ {len(found) - len(shown)}")
-
-
-def _throttled(data: RunData, window: Window) -> Drawing | None:
-    """Draw a row per GPU with the time spans in which its clocks were throttled."""
-    tracks = data.log.timeline.gpus
-    rows = [(gpu.index, tracks[gpu.uuid].spans) for gpu in data.environment.gpus if gpu.uuid in tracks]
-    if not rows:
-        return None
-    height = TOP + _ROW * len(rows) + BOTTOM
-    x = window.axis
-    parts = [
-        svg.text(
-            LEFT,
-            TOP - 11,
-            "throttled clocks (outlined: power cap or sync boost, usual at full load)",
-            kind="name",
-        )
-    ]
-    parts += _time(x, height)
-    for number, (index, spans) in enumerate(rows):
-        top = TOP + _ROW * number
-        parts.append(svg.text(LEFT - 6, top + 11, f"GPU {index}", anchor="end"))
-        parts.append(svg.line(LEFT, top + _ROW - 1, WIDTH - RIGHT, top + _ROW - 1))
-        for throttle in spans:
-            if throttle.end < window.begin or throttle.begin > window.end:
-                continue
-            begin, end = window.seconds(throttle.begin), window.seconds(throttle.end)
-            tooltip = (
-                f"GPU {index}: {throttle.reason}, {duration(begin)} to {duration(end)} ({end - begin:.1f} s)"
-            )
-            left, right = x.at(begin), x.at(end)
-            kind = "harmless" if throttle.reason in HARMLESS else "held"
-            parts.append(svg.rect(left, top + 2, max(2.0, right - left), _ROW - 5, kind, tooltip))
-            if kind == "held" and right - left > 7 * len(throttle.reason):
-                parts.append(svg.text(left + 3, top + 11, throttle.reason, kind="on"))
-    return Drawing(WIDTH, height, svg.chart(WIDTH, height, "reasons for throttled clocks of the GPUs", parts))
 
 
 # --- one configuration -------------------------------------------------------------------------------------
@@ -360,7 +261,7 @@ def _engine(name: str, engine: EngineLog, of: int) -> Drawing:
     points = [(window.axis.at(one.t / 1e9), y.at(one.low), y.at(one.high)) for one in buckets]
     title = f"{name}: engine iteration time, ms"
     tooltips = _tooltips(engine.series, "engine iteration", window, y, max(8, MAX_TOOLTIPS // of))
-    parts = [*value_axis(y, marks, title), *_time(window.axis, height), svg.curve(points, 0), *tooltips]
+    parts = [*value_axis(y, marks, title), *time_axis(window.axis, height), svg.curve(points, 0), *tooltips]
     return Drawing(WIDTH, height, svg.chart(WIDTH, height, title, parts))
 
 

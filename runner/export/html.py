@@ -7,18 +7,19 @@ from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from runner.events import MemoryParts
-from runner.export import charts, headline, page, step_charts
+from runner.export import charts, gpu_charts, headline, page, step_charts
 from runner.export.run_data import RunData
 from runner.metrics.memory_map import MemoryMap
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, find_outliers
 from runner.report import result_table
+from runner.report.environment import NodeEnvironment
 from runner.report.model import MetricCell, Report
 from runner.report.result_table import ResultTable, TableRow
-from runner.report.text_table import duration_suffix
+from runner.report.text_table import duration_suffix, place_suffix
 from runner.state.configuration import answer_source, states_ranks
 from runner.state.outliers import count_outliers
 from runner.util.foreign_text import html_text
-from runner.util.formatting import duration, format_number, plural
+from runner.util.formatting import duration, format_number, plural, ranges
 
 MAX_OUTLIERS = 40
 SOFTWARE = ("CUDA of PyTorch", "PyTorch", "NCCL", "TensorRT-LLM")
@@ -56,7 +57,7 @@ def _body(data: RunData) -> Iterator[str]:
 def _head(report: Report) -> Iterator[str]:
     started = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(report.started)) if report.started else ""
     ranks = plural(report.ranks, "rank") if states_ranks(report.engine) else "ranks not stated"
-    host = f" on {report.host}" if report.host else ""
+    host = place_suffix(report)
     when = f" · started {started}" if started else ""
     yield f"<h1>{html_text(report.profile)}</h1><p>{html_text(report.summary)}</p>"
     yield (
@@ -217,7 +218,7 @@ def _gib(size: int | None) -> str:
 def _charts(data: RunData) -> Iterator[str]:
     window = charts.window_of(data)
     latency = charts.latency(data, window)
-    gpus = charts.gpus(data, window)
+    gpus = gpu_charts.gpus(data, window)
     if latency or gpus:
         yield "<h2>Over time</h2>\n"
         yield (
@@ -331,10 +332,13 @@ def _environment(data: RunData) -> Iterator[str]:
     found = data.environment
     rows = [("host", f"{found.host}, {found.cores} cores" if found.cores else found.host)]
     rows.append(("NVML", found.nvml))
+    rows += [(f"node {node.name}", ", ".join(_node(node))) for node in found.nodes]
+    nodes = {gpu.uuid: node.name for node in found.nodes for gpu in node.gpus}
     for gpu in found.gpus:
         known = [gpu.name, f"{gpu.memory_total / 2**30:.1f} GiB" if gpu.memory_total else ""]
         known += [f"limit {gpu.power_limit_w:.0f} W" if gpu.power_limit_w else "", gpu.pci, gpu.uuid]
-        rows.append((f"GPU {gpu.index}", ", ".join(filter(None, known))))
+        where = f" of {nodes[gpu.uuid]}" if gpu.uuid in nodes else ""
+        rows.append((f"GPU {gpu.index}{where}", ", ".join(filter(None, known))))
     if found.no_gpu:
         rows.append(("GPU", f"not read: {found.no_gpu}"))
     for rank in found.ranks:
@@ -343,6 +347,20 @@ def _environment(data: RunData) -> Iterator[str]:
     yield "<h2>Environment</h2>\n" + page.text_table(
         ("item", "as the run reported it"), [row for row in rows if row[1]]
     )
+
+
+def _node(node: NodeEnvironment) -> Iterator[str]:
+    """Yield what is known of a node."""
+    yield "first node" if node.first else node.condition
+    if node.cores:
+        yield f"{node.cores} cores"
+    yield f"ranks {ranges(node.ranks)}" if node.ranks else "no rank"
+    yield f"not read: {node.no_gpu}" if node.no_gpu else plural(len(node.gpus), "GPU")
+    if node.driver:
+        yield f"driver {node.driver}"
+    if node.clock_offset_ns is not None and node.clock_error_ns is not None and not node.first:
+        yield f"clock {node.clock_offset_ns / 1e6:+.3f} ± {node.clock_error_ns / 1e6:.3f} ms"
+    yield from (f"{name} {text}" for name, text in node.network.items())
 
 
 def _commands(data: RunData) -> Iterator[str]:

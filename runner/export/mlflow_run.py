@@ -67,6 +67,8 @@ def _log(data: RunData, client: MlflowClient) -> str:
         raise UserError(f"{report.run} is already in MLflow, as run {existing[0].info.run_id}")
     begin, end = round(report.started * 1000), round((report.started + report.seconds) * 1000)
     tags = {TAG: report.run, "trtbench.engine": report.engine, "trtbench.host": report.host}
+    if report.nodes:
+        tags["trtbench.nodes"] = ", ".join(report.nodes)[:4000]
     tags["trtbench.flags"] = "; ".join(result_table.list_flags(report))[:4000]
     tags["mlflow.note.content"] = markdown_text(report.summary)  # MLflow renders it
     parent: str = client.create_run(folder, start_time=begin, tags={**tags, _NAME: report.run}).info.run_id

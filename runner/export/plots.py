@@ -6,7 +6,7 @@ from typing import BinaryIO, Literal
 
 from runner.errors import UserError
 from runner.events.missing_readings import without_host_load
-from runner.export import charts, svg
+from runner.export import charts, gpu_charts, svg
 from runner.export.charts import Drawing
 from runner.export.run_data import RunData
 
@@ -31,7 +31,7 @@ def _drawings(data: RunData, plot: PlotName) -> list[Drawing]:
         return [drawing for _, drawing in charts.histograms(data)]
     window = charts.window_of(data)
     if plot == "gpu":
-        return charts.gpus(data, window)
+        return gpu_charts.gpus(data, window)
     drawing = charts.latency(data, window)
     return [drawing] if drawing else []
 

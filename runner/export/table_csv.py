@@ -25,6 +25,7 @@ COLUMNS = (
     "configuration", *Configuration.__struct_fields__,
     "metric", "title", "unit", "better", "value", "low", "high", "n", "printed", "note",
     "baseline", "baseline_value", "change", "change_low", "change_high", "verdict",
+    "nodes",
 )  # fmt: skip
 CsvValue = str | int | float | None
 
@@ -59,7 +60,8 @@ def records(report: Report) -> Iterator[tuple[CsvValue, ...]]:
                 what = (metric.name, metric.title, metric.unit, metric.better)
                 value = None if cell.value is None else float(cell.value)
                 measured = (value, cell.low, cell.high, cell.n, cell.printed, cell.note)
-                yield (*run, *shape, *what, *measured, *_baseline_columns(report, cell))
+                nodes = " ".join(report.nodes)
+                yield (*run, *shape, *what, *measured, *_baseline_columns(report, cell), nodes)
 
 
 def _baseline_columns(report: Report, cell: MetricCell) -> tuple[CsvValue, ...]:

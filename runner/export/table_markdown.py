@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from runner.report import result_table
 from runner.report.model import MetricCell, Report
 from runner.report.result_table import ResultTable, TableRow
-from runner.report.text_table import duration_suffix
+from runner.report.text_table import duration_suffix, place_suffix
 from runner.util.foreign_text import markdown_code, markdown_text, spreadsheet_cell
 from runner.util.markdown import table
 
@@ -22,7 +22,7 @@ def write(data: RunData, out: BinaryIO) -> None:
 def as_markdown(report: Report) -> str:
     """Return the title, the warnings, one table with a row per heading, and its notes."""
     lines = [f"**{markdown_text(report.profile)}** ({markdown_text(report.summary)})", ""]
-    where = f" on {markdown_text(report.host)}" if report.host else ""
+    where = markdown_text(place_suffix(report))
     lines.append(f"run {markdown_code(report.run)}{where}: {report.status}{duration_suffix(report)}")
     if report.cause:
         lines += ["", f"cause: {markdown_text(report.cause)}"]

@@ -72,8 +72,9 @@ class Timeline:
     configurations: list[ConfigurationTimeline] = field(default_factory=list)
     gpus: dict[str, GpuTrack] = field(default_factory=dict)
     """by UUID"""
-    _columns: list[str] = field(default_factory=list)
-    _last_sample: int = 0
+    _columns: dict[str, list[str]] = field(default_factory=dict)
+    """UUIDs in the order of samples, by node; the first node is empty"""
+    _last_sample: dict[str, int] = field(default_factory=dict)
     _counted: set[str] = field(default_factory=set)
     """reasons with a counter in the driver, which is more exact than the bit of a sample"""
 
@@ -82,15 +83,22 @@ class Timeline:
         for event in events:
             if isinstance(event, ev.Iteration):
                 self._iteration(event)
-            elif isinstance(event, ev.GpuSamples):
-                self._samples(event)
+            elif isinstance(event, ev.FromNode):
+                self._reading(event.node, event.event)
             elif isinstance(event, ev.ConfigurationStarted):
                 if len(self.configurations) < MOST_CONFIGURATIONS:
                     self.configurations.append(ConfigurationTimeline(event))
-            elif isinstance(event, ev.GpuInventory):
-                self._columns = [gpu.uuid for gpu in event.gpus]
-                for uuid in self._columns:
-                    self.gpus.setdefault(uuid, GpuTrack())
+            else:
+                self._reading("", event)
+
+    def _reading(self, node: str, event: ev.AnyEvent) -> None:
+        """Apply an event about the GPUs of a node."""
+        if isinstance(event, ev.GpuSamples):
+            self._samples(node, event)
+        elif isinstance(event, ev.GpuInventory):
+            self._columns[node] = [gpu.uuid for gpu in event.gpus]
+            for uuid in self._columns[node]:
+                self.gpus.setdefault(uuid, GpuTrack())
 
     def _iteration(self, event: ev.Iteration) -> None:
         if event.phase == "profile" or not self.configurations:
@@ -109,21 +117,22 @@ class Timeline:
             here.timing_began = event.t - round(event.latency_ms * 1e6)
         here.timed.add(event.t, event.latency_ms)
 
-    def _samples(self, event: ev.GpuSamples) -> None:
-        before = self._last_sample or event.t
-        self._last_sample = event.t
+    def _samples(self, node: str, event: ev.GpuSamples) -> None:
+        before = self._last_sample.get(node) or event.t
+        self._last_sample[node] = event.t
+        uuids = self._columns.get(node, [])
         for reading in READINGS:
             column: ev.GpuColumn = getattr(event, reading)
-            for uuid, value in zip(self._columns, column, strict=False):
+            for uuid, value in zip(uuids, column, strict=False):
                 if value is not None:
                     readings = self.gpus[uuid].readings
                     readings.setdefault(reading, Series(POINTS)).add(event.t, value)
         self._counted |= event.throttled_us.keys()
         for reason, grown in event.throttled_us.items():
-            for uuid, microseconds in zip(self._columns, grown, strict=False):
+            for uuid, microseconds in zip(uuids, grown, strict=False):
                 if microseconds > 0:
                     self.gpus[uuid].add_throttle(before, event.t, reason)
-        for uuid, bits in zip(self._columns, event.reasons, strict=False):
+        for uuid, bits in zip(uuids, event.reasons, strict=False):
             for reason in throttle_names(bits or 0):
                 if reason not in self._counted:
                     self.gpus[uuid].add_throttle(before, event.t, reason)

@@ -7,9 +7,11 @@ from runner.events.missing_readings import without_host_load
 from runner.metrics.flag import Effect, Flag, by_effect, effect_of
 from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
 from runner.metrics.memory_map import find_memory_map, memory_flags
+from runner.metrics.node_flags import node_flags
 from runner.metrics.rank_gpus import ceiling_inputs, gpu_context, used_gpus
 from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report, SmokeAnswer, StageReport
+from runner.state.nodes import in_order
 from runner.state.run import RunState
 
 
@@ -57,6 +59,7 @@ def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
         gpus=[gpu.identity.name for gpu in used_gpus(state)],
         sweep=plan.sweep,
         weights=plan.weights,
+        nodes=[node.name for node in in_order(state.nodes)],
         boot_id=started.boot_id if started else "",
     )
 
@@ -106,7 +109,7 @@ def _run_flags(plan: Plan, state: RunState) -> list[str]:
     flags: list[str] = [
         Flag(notice.text, Effect.UNCERTAIN) for notice in state.notices if notice.level == "warning"
     ]
-    flags += run_gpu_flags(state)
+    flags += [*run_gpu_flags(state), *node_flags(state)]
     on_gpus = bool(plan.devices) and "cpu" not in plan.devices
     if state.no_gpu is not None and plan.gpu_hz > 0 and on_gpus:
         flags.append(Flag(f"GPUs were not read: {without_host_load(state.no_gpu)}", Effect.UNREAD))

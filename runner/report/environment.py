@@ -11,6 +11,7 @@ from runner.events import GpuIdentity
 from runner.metrics import rank_gpus
 from runner.plan.plan import Plan
 from runner.run import layout
+from runner.state.nodes import NodeCondition, in_order
 from runner.state.run import RunState
 from runner.util.files import read_file
 
@@ -34,6 +35,30 @@ class Rank(msgspec.Struct, frozen=True, kw_only=True):
     """name of the device, from its driver"""
 
 
+class NodeEnvironment(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """One machine of a run on several; unknown fields are missing."""
+
+    name: str
+    first: bool = False
+    """the node of the supervisor"""
+    condition: NodeCondition = "joined"
+    """how it was connected at the end"""
+    cores: int = 0
+    ranks: list[int] = []
+    network: dict[str, str] = {}
+    """network interfaces that were up: name -> address and speed"""
+    clock_offset_ns: int | None = None
+    """its clock minus that of the supervisor; None: not measured"""
+    clock_error_ns: int | None = None
+    """the offset is wrong by at most this"""
+    driver: str = ""
+    cuda: str = ""
+    gpus: list[GpuIdentity] = []
+    """all of the machine"""
+    no_gpu: str = ""
+    """why there are no GPU readings of it"""
+
+
 class Environment(msgspec.Struct, frozen=True, kw_only=True):
     """Machine and software of a run; unknown fields are empty."""
 
@@ -52,6 +77,8 @@ class Environment(msgspec.Struct, frozen=True, kw_only=True):
     no_gpu: str = ""
     """why there are no GPU readings"""
     ranks: list[Rank] = []
+    nodes: list[NodeEnvironment] = []
+    """the machines of a run on several, the first node first; empty: it ran on one"""
 
 
 def read_environment(run_dir: Path, plan: Plan, state: RunState) -> Environment:
@@ -69,7 +96,36 @@ def read_environment(run_dir: Path, plan: Plan, state: RunState) -> Environment:
         gpus=[gpu.identity for gpu in rank_gpus.used_gpus(state)],
         no_gpu=state.no_gpu or "",
         ranks=[Rank(rank=one.rank, host=one.host, device=one.device, label=one.label) for one in hellos],
+        nodes=_nodes(state),
     )
+
+
+def _nodes(state: RunState) -> list[NodeEnvironment]:
+    ranks: dict[str, list[int]] = {}
+    for number in sorted(state.ranks):
+        node = state.node_of(number)
+        if node is not None:
+            ranks.setdefault(node.name, []).append(number)
+    found = []
+    for node in in_order(state.nodes):
+        joined, clock, inventory = node.joined, node.clock, node.telemetry.inventory
+        found.append(
+            NodeEnvironment(
+                name=node.name,
+                first=node.first,
+                condition=node.condition,
+                cores=joined.cores if joined is not None else 0,
+                ranks=ranks.get(node.name, []),
+                network=joined.network if joined is not None else {},
+                clock_offset_ns=clock.offset_ns if clock is not None else None,
+                clock_error_ns=clock.error_ns if clock is not None else None,
+                driver=inventory.driver if inventory is not None else "",
+                cuda=inventory.cuda if inventory is not None else "",
+                gpus=[gpu.identity for gpu in node.telemetry.gpus.values()],
+                no_gpu=node.no_gpu or "",
+            )
+        )
+    return found
 
 
 def _versions(run_dir: Path, plan: Plan) -> dict[str, str]:

@@ -151,6 +151,8 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     """the sweep that the run belongs to; None: none"""
     weights: ModelWeights | None = None
     """the weights that were measured; None: the engine does not say"""
+    nodes: list[str] = []
+    """names of the machines of a run on several, the first node first; empty: it ran on one"""
     boot_id: str = ""
     """the boot of the machine during which it ran; empty: written by an earlier version"""
     baseline: VersusRuns | None = None

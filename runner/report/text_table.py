@@ -35,10 +35,18 @@ def duration_suffix(report: Report) -> str:
     return f" after {duration(report.seconds)}" if report.seconds else ""
 
 
+def place_suffix(report: Report) -> str:
+    """Return ` on node1`, or ` on 8 nodes (node1 to node8)`; empty: unknown."""
+    nodes = report.nodes
+    if len(nodes) > 1:
+        return f" on {len(nodes)} nodes ({nodes[0]} to {nodes[-1]})"
+    return f" on {report.host}" if report.host else ""
+
+
 def _lines(report: Report, width: int) -> Iterator[str]:
     yield f"{report.profile} · {report.engine} · {report.summary}"
-    where = f" on {report.host}" if report.host else ""
-    yield f"run {report.run}{where} · {state_word(report.status, report.job_end)}{duration_suffix(report)}"
+    state = state_word(report.status, report.job_end)
+    yield f"run {report.run}{place_suffix(report)} · {state}{duration_suffix(report)}"
     if report.cause:
         yield ""
         yield from _wrapped("cause: ", _one_line(report.cause), width)

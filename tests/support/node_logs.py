@@ -13,6 +13,8 @@ from runner import events as ev
 from runner.events import AnyEvent, NodeReading, decode_lines, encode
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Configuration, Plan, Stage
+from runner.report.build import build_report
+from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support.paths import DATA
@@ -93,6 +95,9 @@ class NodeRun:
         with layout.create_run_dir(run_dir, self.plan(), "name: p\n"):
             pass
         (run_dir / layout.EVENTS).write_bytes(b"".join(map(encode, self.events)))
+        state = self.state()
+        if not state.running:
+            write_report(run_dir, build_report(self.plan(), state))
         return run_dir
 
     # --- the parts of a run -----------------------------------------------------------------------------
