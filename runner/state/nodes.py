@@ -9,6 +9,7 @@ import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Literal, NamedTuple
 
 from runner import events as ev
@@ -101,6 +102,7 @@ TELEMETRY_HANDLERS: dict[type[Any], Callable[[TelemetryState, Any], None]] = {
 """Events about GPUs, except samples, and how the telemetry of a node takes them."""
 
 
+@lru_cache(maxsize=4096)
 def natural_key(name: str) -> tuple[tuple[int, str], ...]:
     """Return a key that sorts `node2` before `node10`."""
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name))

@@ -11,6 +11,7 @@ from runner.metrics.gpu import throttled_shares
 from runner.metrics.rank_gpus import gpu_of_rank, gpu_window, used_gpus
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.gpu_window import GpuWindow
+from runner.state.nodes import NodeState
 from runner.state.run import RunState
 from runner.util.formatting import plural, ranges
 from tui.framework.run_header import short_id
@@ -28,6 +29,8 @@ _READINGS = {
     "temperature": "temperature", "sm_active": "sm_active", "dram_active": "dram_active",
 }  # fmt: skip
 """field of `GpuLine` -> reading of a sample"""
+NODES_A_FRAME = 32
+"""nodes whose GPUs are computed again in a frame: those of 128 nodes are at most 0.8 s older"""
 PAGE_HISTORY = 400
 """most readings of a history on the whole screen: two a cell"""
 
@@ -136,10 +139,17 @@ def gpu_box(
 
 
 class NodeLineCache:
-    """Caches the GPUs of each node until its next reading."""
+    """Caches the GPUs of each node until its next reading; of many nodes some are updated in each frame."""
 
     def __init__(self) -> None:
         self._lines: dict[str, tuple[tuple[object, ...], tuple[GpuLine, ...]]] = {}
+        self._turn = 0
+        self._left = NODES_A_FRAME
+
+    def in_turn(self, nodes: list[NodeState]) -> list[NodeState]:
+        """Return the nodes, first those whose turn it is in this frame."""
+        self._turn, self._left = (self._turn + NODES_A_FRAME) % max(1, len(nodes)), NODES_A_FRAME
+        return nodes[self._turn :] + nodes[: self._turn]
 
     def get(
         self, telemetry: TelemetryState, ranks: dict[int, list[int]], history: int, age: str
@@ -147,7 +157,8 @@ class NodeLineCache:
         last = telemetry.last
         key = (last.t if last is not None else 0, telemetry.status, len(ranks), history, age)
         kept = self._lines.get(telemetry.node)
-        if kept is None or kept[0] != key:
+        if kept is None or (kept[0] != key and self._left > 0):
+            self._left -= 1
             kept = key, _node_lines(telemetry, ranks, history, age)
             self._lines[telemetry.node] = kept
         return kept[1]
@@ -158,7 +169,7 @@ def _nodes(state: RunState, now: int, folding: Folding, cache: NodeLineCache) ->
     lines: dict[str, tuple[GpuLine, ...]] = {}
     for line in _measured_lines(state, ranks) if not state.running else ():
         lines[line.node] = (*lines.get(line.node, ()), line)
-    for node in state.nodes.values() if not lines else ():
+    for node in cache.in_turn(list(state.nodes.values())) if not lines else ():
         history = HISTORY if plain_text(node.name) in folding.unfolded else 0
         age = node_state(node, now).trouble if node.unreachable else ""
         lines[node.name] = cache.get(node.telemetry, ranks, history, age)
