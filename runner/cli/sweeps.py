@@ -217,10 +217,14 @@ def start(sweep: SweepSpec, arguments: argparse.Namespace) -> int:
 
 def begin(sweep: SweepSpec, arguments: argparse.Namespace) -> Path:
     """Start a sweep and return its directory."""
+    from msgspec.structs import replace
+
     from runner.profile.file import load_text
     from runner.sweep import control
 
-    if not arguments.force:
+    if arguments.force:
+        sweep = replace(sweep, preflight=False)
+    else:
         _check_preflight(sweep)
     first = next((cell for cell in sweep.cells if not cell.refused), None)
     if first is not None:

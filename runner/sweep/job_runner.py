@@ -268,7 +268,13 @@ class JobSweepRunner(SweepRunner):
             values=self.progress.sweep.cells[slot.cell].values,
         )
         try:
-            run_dir = launch.start(found.profile, gpu_hz=self.sweep.gpu_hz, sweep=place, shared=job.job)
+            run_dir = launch.start(
+                found.profile,
+                gpu_hz=self.sweep.gpu_hz,
+                sweep=place,
+                shared=job.job,
+                checks=self.sweep.preflight,
+            )
         except UserError as error:
             self._refuse(slot, found.wanted, str(error))
             return

@@ -81,6 +81,8 @@ class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
     gpu_hz: float = 2.0
     jobs: int = 0
     """most jobs of Slurm at a time, in which runs take turns; 0: every run is started by itself"""
+    preflight: bool = True
+    """whether runs in jobs of Slurm end before their first stage if checks on their nodes fail"""
     tune: TuneTerms | None = None
     """of a tuning, whose only cell here is the baseline; the log has the others"""
 

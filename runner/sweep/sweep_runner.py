@@ -196,7 +196,9 @@ class SweepRunner:
             profile, wanted = narrow_profile(profile, cell.configurations, left)
             if self.progress.failed_artifacts:
                 reject(make_plan(profile), self.progress.failed_artifacts)
-            run_dir = launch.start(profile, gpu_hz=self.sweep.gpu_hz, sweep=place)
+            run_dir = launch.start(
+                profile, gpu_hz=self.sweep.gpu_hz, sweep=place, checks=self.sweep.preflight
+            )
         except UserError as error:
             logger.info("cell %d, repeat %d: no run was started: %s", slot.cell, slot.repeat, error)
             self._write(

@@ -115,6 +115,7 @@ def test_run_repeat_is_a_sweep_of_one_cell(profile: str, monkeypatch: pytest.Mon
     assert main(["run", profile, "--repeat", "5", "--set", "model.seed=7", "--force", "--no-gpu"]) == 0
     (sweep,) = asked
     assert (len(sweep.cells), sweep.repeat, sweep.gpu_hz, sweep.kind) == (1, 5, 0.0, "repeat")
+    assert not sweep.preflight, "--force also holds for the checks inside of jobs"
     assert "seed: 7" in sweep.cells[0].profile
 
 

@@ -56,7 +56,7 @@ class Programs:
         self.places: list[tuple[int, int]] = []
         monkeypatch.setattr(launcher, "start", self.start)
 
-    def start(self, profile: Profile, *, gpu_hz: float, sweep: SweepMembership) -> Path:
+    def start(self, profile: Profile, *, sweep: SweepMembership, **_: object) -> Path:
         self.places.append((sweep.cell, sweep.repeat))
         mode = self.modes.pop(0) if self.modes else "ok"
         if mode == "refused":
