@@ -8,6 +8,8 @@ import secrets
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
+import msgspec
+
 from runner import paths
 from runner.engines import container
 from runner.engines.check import Check
@@ -22,6 +24,7 @@ from runner.preflight.node_answer import NodeQuestions
 from runner.preflight.node_checks import Expected, compare_nodes
 from runner.preflight.node_collector import LIMIT_S, ask_nodes
 from runner.schema.base import Profile
+from runner.slurm.programs import ask
 
 _DECISIVE = (
     *("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "VIRTUAL_ENV"),
@@ -57,6 +60,8 @@ def check_nodes(
         return []
     if plan.job is not None and plan.job.mode == "sbatch" and not is_inside_job():
         return [Check("nodes", "pass", f"the job checks its {launch.nodes} nodes before its first stage")]
+    if launch.launcher == "slurm" and not launch.hosts:
+        launch = msgspec.structs.replace(launch, hosts=_hosts_of_job())
     built = [stage.output for stage in plan.stages if stage.output and not stage.skip]
     built = [folder for folder in dict.fromkeys(built) if not folder.startswith(str(RUN_DIR))]
     runs = str(run_dir or paths.runs_dir())
@@ -98,6 +103,11 @@ def _questions(profile: Profile, plan: Plan, launch: NodeLaunch, tokens: dict[st
         disks=asked.disks,
         tokens=tokens,
     )
+
+
+def _hosts_of_job() -> list[str]:
+    """Return the nodes of the job that this process is part of; empty: Slurm does not say."""
+    return ask(["scontrol", "show", "hostnames"]).output.split()
 
 
 def _mpirun(profile: Profile, python: str) -> str | None:

@@ -7,6 +7,7 @@ a table of what differs: `node[1-7]: 570.86 · node8: 565.57`.
 from __future__ import annotations
 
 import os
+import textwrap
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +28,7 @@ LOW_MEMORY = 0.5
 LEAST_DISK = 2 << 30
 BUSY = 0.5
 """load average for each CPU"""
-_SAME_INSTALLATION = "install the same version on every node, or share one installation"
+_SAME_INSTALLATION = "install one version, or share an installation"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,10 +50,10 @@ class _Version:
 
 
 _VERSIONS = {
-    "TensorRT-LLM": _Version("fail", "install one version: an engine runs only in the version that built it"),
-    "TensorRT": _Version("fail", "install one version: an engine runs only in the version that built it"),
-    "MPI": _Version("fail", "install the same MPI at the same path on every node"),
-    "NCCL": _Version("fail", "install one version: NCCL refuses to connect to another one"),
+    "TensorRT-LLM": _Version("fail", "install the version that built the engine"),
+    "TensorRT": _Version("fail", "install the version that built the engine"),
+    "MPI": _Version("fail", "install one MPI at one path on every node"),
+    "NCCL": _Version("fail", "install one version: NCCL refuses others"),
     "trtbench-tui": _Version("fail"),
     "PyTorch": _Version("warn"),
     "CUDA": _Version("warn"),
@@ -72,7 +73,8 @@ def compare_nodes(report: NodeReport, expected: Expected) -> list[Check]:
     checks += [*_versions(answers), *_interpreters(answers)]
     if expected.gpus:
         checks += _gpus(report)
-    checks += [*_files(answers), *_shared(answers, expected), *_network(answers, expected)]
+    checks += [*_files(answers), *_shared(answers, expected)]
+    checks += [*_nccl_interfaces(answers), *_rdma(answers)] if expected.gpus else [*_interfaces(answers)]
     checks += [_clocks(report.nodes), *_resources(answers)]
     return checks
 
@@ -87,7 +89,7 @@ def _answered(report: NodeReport) -> Check:
         return Check("nodes", "pass", f"{asked} answered in {report.seconds:.1f} s: {names}")
     if found > asked:
         text = f"{plural(asked, 'node')} asked, {plural(found, 'process', 'processes')} answered: {names}"
-        return Check("nodes", "fail", text, "start one process on each node: see the host list and its slots")
+        return Check("nodes", "fail", text, "list every host once")
     within = f" within {report.seconds:.0f} s" if report.is_late else ""
     text = f"{found} of {plural(asked, 'node')} answered{within}"
     if found and report.silent:
@@ -165,13 +167,15 @@ def _versions(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     kernels = {node: answer.kernel for node, answer in answers.items()}
     yield from _difference("kernel", kernels, "warn", "boot the same kernel on every node")
     if same and len(answers) > 1:
-        yield Check("nodes: same", "pass", ", ".join(same))
+        # A line ends after a version, never between a name and its version.
+        text = textwrap.fill(", ".join(one.replace(" ", "\0") for one in same), NARROW)
+        yield Check("nodes: same", "pass", text.replace("\0", " "))
 
 
 def _interpreters(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     problems = {node: answer.no_probe for node, answer in answers.items() if answer.no_probe}
     if problems:
-        fix = "install it at the same path on every node, or share one installation"
+        fix = "install it at that path on every node"
         yield Check("nodes: python", "fail", describe(problems), fix)
 
 
@@ -222,7 +226,7 @@ def _gpu_text(answer: NodeAnswer) -> str:
 
 
 def _files(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
-    fix = "copy them to every node, or put them on a shared file system"
+    fix = "copy them, or use a shared file system"
     for path in sorted({path for answer in answers.values() for path in answer.missing}):
         values = {node: "missing" if path in a.missing else "there" for node, a in answers.items()}
         if len(set(values.values())) > 1:
@@ -255,30 +259,34 @@ def _shared(answers: Mapping[str, NodeAnswer], expected: Expected) -> Iterator[C
     for folder, token in expected.build_tokens.items():
         without = [node for node, answer in answers.items() if token not in answer.shared]
         if without:
-            text = f"{folder} is built on the first node, and {fold_hosts(without)} would not see it"
+            text = f"{folder} is built on the first node\nnot seen by {fold_hosts(without)}"
             yield Check("nodes: shared", "fail", text, "set paths.work to a folder that all nodes share")
     if expected.run_token:
         without = [node for node, answer in answers.items() if expected.run_token not in answer.shared]
-        text = "every node sees the folder of the runs"
+        text = f"seen by {fold_hosts(answers)}"
         if without:
-            text = (
-                f"{fold_hosts(without)} do not see the folder of the runs: records come through the launcher"
-            )
+            text = f"not seen by {fold_hosts(without)}\nits records come through the launcher"
         yield Check("nodes: run folder", "pass", text)
 
 
 # --- network -----------------------------------------------------------------------------------------------
 
 
-def _network(answers: Mapping[str, NodeAnswer], expected: Expected) -> Iterator[Check]:
+def _interfaces(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
+    """Compare the interfaces of nodes whose ranks use the CPU: their sums go over TCP."""
+    names = {node: _names(answer.interfaces) or "none is up" for node, answer in answers.items()}
+    fix = "--set launch.env.GLOO_SOCKET_IFNAME=NAME"
+    yield from _difference("network", names, "warn", fix)
+
+
+def _nccl_interfaces(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     chosen = {node: [one for one in answer.interfaces if one.nccl] for node, answer in answers.items()}
-    verdict: Verdict = "fail" if expected.gpus else "warn"
-    fix = "set launch.env.NCCL_SOCKET_IFNAME to an interface that every node has"
+    fix = "--set launch.env.NCCL_SOCKET_IFNAME=NAME"
     cut_off = [node for node, found in chosen.items() if not [one for one in found if one.name != "lo"]]
     if cut_off:
         have = {node: _names(answers[node].interfaces) or "none is up" for node in cut_off}
-        text = f"NCCL may take no interface that leads to other nodes; these are up\n{describe(have)}"
-        yield Check("nodes: network", verdict, text, fix)
+        text = f"NCCL may take none of the interfaces that are up\n{describe(have)}"
+        yield Check("nodes: network", "fail", text, fix)
         return
     names = {node: _names(found) for node, found in chosen.items()}
     speeds = {node: max(one.speed for one in found) for node, found in chosen.items()}
@@ -291,8 +299,11 @@ def _network(answers: Mapping[str, NodeAnswer], expected: Expected) -> Iterator[
         if len(set(speeds.values())) == 1 and all(speeds.values()):
             text += f" ({next(iter(speeds.values())) / 1000:g} Gbit/s)"
         yield Check("nodes: network", "pass", text)
+
+
+def _rdma(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     rdma = {node: ", ".join(answer.rdma) or "none" for node, answer in answers.items()}
-    yield from _difference("RDMA", rdma, "warn", "ibstat: without RDMA on one node, NCCL uses sockets")
+    yield from _difference("RDMA", rdma, "warn", "ibstat; without RDMA, NCCL uses sockets")
 
 
 def _names(interfaces: Sequence[NetworkInterface]) -> str:
@@ -351,7 +362,7 @@ def _resources(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
         if full:
             yield Check("nodes: disk", "warn", f"{folder}\n{describe(full)}", f"df -h {folder}")
     locked = {node: _limit(answer.memlock) for node, answer in answers.items()}
-    fix = "raise it in /etc/security/limits.conf, or LimitMEMLOCK= of slurmd"
+    fix = "raise memlock in /etc/security/limits.conf"
     yield from _difference("memlock", locked, "warn", fix)
     if len(set(locked.values())) == 1 and any(
         answer.rdma and answer.memlock >= 0 for answer in answers.values()

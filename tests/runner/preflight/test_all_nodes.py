@@ -37,7 +37,7 @@ def test_two_processes_answer_as_two_nodes(tmp_path: Path) -> None:
     assert found["nodes"].text.startswith("2 answered in ")
     assert found["nodes"].text.endswith(": node[1-2]")
     assert found["nodes: files"] == Check("nodes: files", "pass", f"{model}: 1 file equal")
-    assert found["nodes: run folder"].text == "every node sees the folder of the runs"
+    assert found["nodes: run folder"].text == "seen by node[1-2]"
     assert found["nodes: clocks"].verdict == "pass"
     assert "Python 3." in found["nodes: same"].text
     assert list(run_dir.iterdir()) == [], "the token is removed"

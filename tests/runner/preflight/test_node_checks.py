@@ -10,6 +10,7 @@ import pytest
 
 from runner.engines.check import Check
 from runner.plan.node_launch import NodeLaunch
+from runner.preflight import render
 from runner.preflight.node_answer import NetworkInterface, NodeAnswer
 from runner.preflight.node_checks import Expected, compare_nodes
 from runner.preflight.node_collector import Clock, NodeHeard, NodeReport
@@ -68,10 +69,10 @@ def test_equal_nodes_pass_with_what_they_have() -> None:
     found = checks(report(), run_token="/runs/.token", build_tokens={"/work/e": "/work/.token"})
     assert [(one.name.removeprefix("nodes: "), one.verdict, one.text) for one in found] == [
         ("nodes", "pass", "8 answered in 3.1 s: node[1-8]"),
-        ("same", "pass", "TensorRT-LLM 1.0.0, MPI openmpi 4.1.6, NCCL 2.25.1, driver 570.86"),
+        ("same", "pass", "TensorRT-LLM 1.0.0, MPI openmpi 4.1.6,\nNCCL 2.25.1, driver 570.86"),
         ("GPUs", "pass", "8 x NVIDIA H200 on each node"),
         ("files", "pass", "/engines/llama: 2 files equal"),
-        ("run folder", "pass", "every node sees the folder of the runs"),
+        ("run folder", "pass", "seen by node[1-8]"),
         ("network", "pass", "NCCL may take ib0 (400 Gbit/s)"),
         ("clocks", "pass", "within 0.4 ms (measured to ± 0.2 ms)"),
     ]
@@ -125,14 +126,14 @@ def version(name: str, value: str) -> Callable[[], NodeReport]:
         ),
         pytest.param(
             lambda: report(shared=["/runs/.token"]),
-            ("shared", "fail", "/work/e is built on the first node, and node8 would not see it"),
+            ("shared", "fail", "/work/e is built on the first node\nnot seen by node8"),
             id="a folder that is not shared",
         ),
         pytest.param(
             lambda: report(interfaces=[NetworkInterface(name="eth0", address="10.0.0.8")]),
             (
                 "network", "fail",
-                "NCCL may take no interface that leads to other nodes; these are up\nnode8: eth0",
+                "NCCL may take none of the interfaces that are up\nnode8: eth0",
             ),
             id="no interface",
         ),
@@ -162,8 +163,9 @@ def test_each_difference_is_a_check(make: Callable[[], NodeReport], expected: tu
     name, verdict, text = expected
     found = make()
     assert problems(found, build_tokens={"/work/e": "/work/.token"}) == [(f"nodes: {name}", verdict, text)]
-    fixes = [one.fix for one in checks(found, build_tokens={"/work/e": "/work/.token"}) if one.fix]
-    assert len(fixes) == 1
+    shown = render(checks(found, build_tokens={"/work/e": "/work/.token"})).splitlines()
+    assert sum("fix: " in line for line in shown) == 1
+    assert max(map(len, shown)) <= 80
 
 
 def test_a_clock_is_as_wrong_as_can_be_measured() -> None:
