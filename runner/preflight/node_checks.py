@@ -106,7 +106,7 @@ def _reason(report: NodeReport) -> str:
     lines = [line for line in report.lines if any(map(str.isalpha, line))]
     about = [line for line in lines if any(host in line for host in report.silent)]
     ssh = [line for line in lines if line.startswith("ssh:")]
-    chosen = ssh[-1:] or about[-1:] or lines[:1]
+    chosen = ssh[-1:] or about[:1] or lines[:1]
     if chosen:
         return chosen[0][:200]
     if report.exit_code is not None and report.launch.argv:
