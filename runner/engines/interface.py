@@ -90,6 +90,8 @@ class Preflight(Generic[P]):
     """Yield the checks of a profile: pure, from facts that `runner.preflight` has gathered."""
     ranks: Callable[[P], int]
     """Return the number of ranks; each uses one GPU if GPUs are used."""
+    ranks_here: Callable[[P], int] | None = None
+    """Return how many of them run on this machine; no function: all."""
     uses_gpus: Callable[[P], bool] = lambda _: True
     """Check whether the ranks use GPUs."""
     mpirun: Callable[[P], str | None] | None = None
@@ -100,6 +102,10 @@ class Preflight(Generic[P]):
     """Return what the checks need to know of files where the stages run."""
     program_helps: Callable[[P, Plan | None], Mapping[str, str]] = _no_help
     """Return the `--help` texts of the programs in the plan, by a name that the engine chooses."""
+
+    def local_ranks(self, profile: P) -> int:
+        """Return how many ranks run on this machine, which the checks are about."""
+        return self.ranks(profile) if self.ranks_here is None else self.ranks_here(profile)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -28,4 +28,5 @@ class NodeLaunch(msgspec.Struct, frozen=True, kw_only=True):
     ranks_per_node: list[Count] = []
     """ranks on each node, in the same order; empty: only the launcher knows"""
     devices: list[list[str]] = []
-    """devices of each node that only one run at a time may use; empty: an allocation reserves them"""
+    """devices of each node that only one run at a time may use; `cuda:0` of another node is the first GPU
+    that its ranks see; empty: an allocation reserves them"""

@@ -51,14 +51,14 @@ def has_secrets(profile: Any) -> bool:
 def redact_plan(plan: Plan) -> Plan:
     """Return the plan without secrets and without the command at its end, for sharing."""
     stages = [
-        replace(
-            stage,
-            env={name: WITHHELD if is_secret(name, value) else value for name, value in stage.env.items()},
-            argv=_redact_words(stage.argv),
-        )
-        for stage in plan.stages
+        replace(stage, env=_redact_env(stage.env), argv=_redact_words(stage.argv)) for stage in plan.stages
     ]
-    return replace(plan, stages=stages, on_end=None, webhook=False)
+    nodes = replace(plan.nodes, env=_redact_env(plan.nodes.env)) if plan.nodes is not None else None
+    return replace(plan, stages=stages, nodes=nodes, on_end=None, webhook=False)
+
+
+def _redact_env(env: Mapping[str, str]) -> dict[str, str]:
+    return {name: WITHHELD if is_secret(name, value) else value for name, value in env.items()}
 
 
 def redact_profile(data: Any) -> Any:

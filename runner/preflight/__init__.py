@@ -69,7 +69,7 @@ def _checks(profile: Profile | None, facts: MachineFacts) -> Iterator[Check]:
     engine = find_engine(profile.engine).preflight
     yield from machine_checks(
         facts,
-        engine.ranks(profile),
+        engine.local_ranks(profile),
         on_gpu=engine.uses_gpus(profile),
         needed=True,
         mpirun=engine.mpirun is not None and profile.launch.slurm is None,

@@ -87,7 +87,7 @@ def judge(profile: Profile, machine: LocalMachine, *, trusted: bool) -> Fit:
     if engine.uses_gpus(profile):
         if machine.survey is None and not facts.gpu_count:
             return Fit("unknown", "the GPUs are not known", "NVML did not answer in time")
-        gpus = gpu_check(facts, engine.ranks(profile), needed=True)
+        gpus = gpu_check(facts, engine.local_ranks(profile), needed=True)
         if gpus.verdict == "fail":
             return misfit(gpus)
     if unchecked := _unchecked(profile, engine, trusted):

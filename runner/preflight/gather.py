@@ -28,7 +28,7 @@ from runner.util.daemon import IMPORT_ROOT
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "tokenizers", "pandas", "nvidia-modelopt"]
-PROGRAMS = ["mpirun", "trtllm-build", "trtllm-bench", "nvidia-smi"]
+PROGRAMS = ["mpirun", "trtllm-build", "trtllm-bench", "trtllm-llmapi-launch", "nvidia-smi"]
 PROBE_TIMEOUT_S = 30.0
 MIB = 1 << 20
 SURVEY_TIMEOUT_S = 20.0

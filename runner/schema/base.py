@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Annotated, Literal, Protocol
 
 import msgspec
@@ -23,11 +23,37 @@ VARIABLE_PATTERN = r"[A-Za-z_][A-Za-z0-9_]*"
 
 
 class Mpirun(Section, frozen=True):
-    """How ranks are started."""
+    """How ranks are started: on this machine, or on several hosts."""
 
     path: Annotated[
         str | None, Meta(description="the mpirun to use; null: the one on PATH, else the bundled one")
     ] = None
+    hosts: Annotated[
+        list[str],
+        Meta(description="hosts to start ranks on, NAME or NAME:SLOTS, this one too; empty: this one only"),
+    ] = msgspec.field(default_factory=list)
+    hostfile: Annotated[
+        str | None, Meta(description="file with the hosts, as Open MPI or MPICH read it; in place of hosts")
+    ] = None
+    slots: Annotated[
+        PositiveInt | None,
+        Meta(description="most ranks on a host that states no slots; null: all ranks spread evenly"),
+    ] = None
+    map_by: Annotated[
+        str | None,
+        Meta(description="slot (fill host after host), node (in turn), ppr:N:node, or as mpirun knows it"),
+    ] = None
+    rank_by: Annotated[str | None, Meta(description="order of the ranks' numbers; Open MPI only")] = None
+    bind_to: Annotated[
+        str | None, Meta(description="what a rank is bound to: none, core, numa, ...; null: the default")
+    ] = None
+    export: Annotated[
+        list[str],
+        Meta(description="variables of this shell that ranks on other hosts get too; launch.env is included"),
+    ] = msgspec.field(default_factory=list)
+    ssh_args: Annotated[
+        list[str], Meta(description="arguments of the ssh that mpirun starts, like [-p, 2222]")
+    ] = msgspec.field(default_factory=list)
     args: Annotated[list[str], Meta(description="further arguments for mpirun, before the program")] = (
         msgspec.field(default_factory=list)
     )
@@ -171,3 +197,38 @@ def env_problems(names: Iterable[str]) -> list[Problem]:
         for name in names
         if not re.fullmatch(VARIABLE_PATTERN, name)
     ]
+
+
+HOST_PATTERN = r"(?P<name>[A-Za-z0-9][A-Za-z0-9._-]*)(?::(?P<slots>[1-9][0-9]{0,5}))?"
+"""A host and, optionally, its slots"""
+
+
+def mpirun_problems(mpirun: Mpirun, slurm: Slurm | None) -> Iterator[Problem]:
+    """Yield the broken rules of `launch.mpirun`, also together with `launch.slurm`."""
+    if slurm is not None and (mpirun.hosts or mpirun.hostfile is not None):
+        yield Problem(
+            "launch.mpirun", "with launch.slurm, Slurm gives the nodes: leave out hosts and hostfile"
+        )
+    if mpirun.hosts and mpirun.hostfile is not None:
+        yield Problem("launch.mpirun", "give hosts or hostfile, not both")
+    for index, host in enumerate(mpirun.hosts):
+        if not re.fullmatch(HOST_PATTERN, host):
+            text = f"{host!r} is not a host; allowed: NAME or NAME:SLOTS, like node1:8"
+            yield Problem(f"launch.mpirun.hosts[{index}]", text + host_advice(host))
+    for index, name in enumerate(mpirun.export):
+        if not re.fullmatch(VARIABLE_PATTERN, name):
+            text = f"{name!r} is not a variable name; values are set in launch.env"
+            yield Problem(f"launch.mpirun.export[{index}]", text)
+    for index, word in enumerate(mpirun.ssh_args):
+        if not word or any(letter.isspace() for letter in word):
+            text = f"{word!r} cannot be passed on: mpirun splits arguments of ssh at spaces"
+            yield Problem(f"launch.mpirun.ssh_args[{index}]", f"{text}; put it in ~/.ssh/config")
+
+
+def host_advice(text: str) -> str:
+    """Return how to write what is not a host by itself; empty: there is no advice."""
+    if "@" in text:
+        return "; the user is set by ssh_args [-l, USER], or in ~/.ssh/config"
+    if "[" in text and "]" in text:
+        return "; write each host by itself"
+    return ""

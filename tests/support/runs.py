@@ -44,7 +44,7 @@ def single(mode: str, *, devices: list[str] | None = None) -> Plan:
 def under_mpirun(mode: str, ranks: int = 2) -> Plan:
     """Ranks of `programs/ranks.py` under the real mpirun."""
     mpirun = find_mpirun(None, sys.executable)
-    argv = [*mpirun_argv(mpirun, ranks, []), sys.executable, str(PROGRAM), mode]
+    argv = [*mpirun_argv(mpirun, ranks), sys.executable, str(PROGRAM), mode]
     return plan_of(argv, ranks=ranks, env=launch_env(mpirun))
 
 

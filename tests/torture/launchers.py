@@ -32,7 +32,7 @@ class Launcher:
         program = [sys.executable, str(PROGRAM), mode]
         if self.mpirun is None:
             return plan_of(program, devices=devices)
-        argv = [*mpirun_argv(self.mpirun, self.ranks, []), *program]
+        argv = [*mpirun_argv(self.mpirun, self.ranks), *program]
         return plan_of(argv, ranks=self.ranks, devices=devices, env=launch_env(self.mpirun))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.schema.base import Container, Problem, Section
+from runner.schema.base import Container, Mpirun, Problem, Section
 
 
 def path_problems(paths: Section) -> Iterator[Problem]:
@@ -15,10 +15,16 @@ def path_problems(paths: Section) -> Iterator[Problem]:
             yield Problem(f"paths.{field}", f"{value} is not absolute; stages run in another folder")
 
 
-def container_problems(container: Container | None) -> Iterator[Problem]:
+def container_problems(container: Container | None, mpirun: Mpirun) -> Iterator[Problem]:
     """Yield the problems of `launch.container`."""
     if container is None:
         return
+    if mpirun.hosts or mpirun.hostfile is not None:
+        yield Problem(
+            "launch.container",
+            f"{container.tool} starts containers on this machine only, and launch.mpirun names hosts; leave"
+            " one of them out: with hosts, TensorRT-LLM is installed on every host",
+        )
     if (container.exec is None) == (container.run is None):
         yield Problem("launch.container", "give exactly one of exec (a running container) and run (an image)")
     elif container.exec is not None and container.volumes:

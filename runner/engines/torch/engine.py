@@ -7,6 +7,7 @@ With the weights of a checkpoint a stage smoke comes before, which prints text a
 from runner.engines import benchmark_line
 from runner.engines.benchmark_notices import parse_notice
 from runner.engines.interface import Engine, Preflight
+from runner.engines.mpi import ranks_here
 from runner.engines.output import OutputReader
 from runner.engines.run_answers import answers_in
 from runner.engines.torch.checks import checks
@@ -29,6 +30,7 @@ ENGINE = Engine(
     preflight=Preflight(
         checks=checks,
         ranks=lambda profile: profile.parallel.tp,
+        ranks_here=lambda profile: ranks_here(profile.launch.mpirun, profile.parallel.tp),
         uses_gpus=lambda profile: profile.model.device == "cuda",
         mpirun=lambda profile: profile.launch.mpirun.path,
     ),

@@ -8,9 +8,9 @@ from pathlib import Path
 import msgspec
 
 from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, decode_reads
-from runner.engines.gpu_claims import claimed_gpus
+from runner.engines.gpu_claims import claimed_gpus, numbered_gpus
 from runner.engines.model_shape import TransformerShape, read_shape, shape_rules
-from runner.engines.mpi import default_python, find_mpirun, launch_env, mpirun_argv
+from runner.engines.mpi import RankLaunch, default_python, find_mpirun, launch_env, ranks_here
 from runner.engines.slurm import Place, ranks_argv
 from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
@@ -32,7 +32,9 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
     tp, model = profile.parallel.tp, profile.model
     slurm = profile.launch.slurm
     python = profile.launch.python or ("python3" if slurm and slurm.container else default_python())
-    launcher, launcher_env = _launcher(profile, python, str(run_dir), weights.folder)
+    launch = _rank_launch(profile, python) if slurm is None else None
+    launcher = launch.argv() if launch else _srun(profile, str(run_dir), weights.folder)
+    devices = _devices(profile, launch.most_ranks if launch else [tp])
     benchmark = profile.benchmark
     program = [
         *launcher,
@@ -57,7 +59,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         *("--warm_up", str(benchmark.warm_up)),
         *(("--per_step",) if benchmark.per_step else ()),
     ]
-    cwd, env = str(run_dir), launcher_env | profile.launch.env
+    cwd, env = str(run_dir), dict(launch.env if launch else profile.launch.env)
     stages = [Stage(name="benchmark", argv=argv, cwd=cwd, env=env, ranks=tp, reports=True)]
     if weights.folder and profile.smoke.prompt is not None:
         argv = [*program, *_smoke(profile, profile.smoke.prompt)]
@@ -70,7 +72,8 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
         stages=stages,
         files={f"{model_dir}/config.json": msgspec.json.format(msgspec.json.encode(shape)).decode() + "\n"},
         configurations=_configurations(profile),
-        devices=_devices(profile),
+        devices=devices[0],
+        nodes=launch.node_launch(devices) if launch else None,
         decode_reads=decode_reads(shape, tp, _widths(profile), dtype=model.dtype),
         memory=predicted_memory(profile, shape),
         notes=[*_notes(profile), *notes],
@@ -79,16 +82,19 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
     )
 
 
-def _launcher(
-    profile: TorchProfile, python: str, run_dir: str, weights: str
-) -> tuple[list[str], dict[str, str]]:
-    """Return the command that starts the ranks, up to the interpreter, and the variables that it needs."""
+def _rank_launch(profile: TorchProfile, python: str) -> RankLaunch:
+    section = profile.launch.mpirun
+    mpirun = find_mpirun(section.path, python)
+    env = launch_env(mpirun, section) | profile.launch.env
+    return RankLaunch(mpirun, section, profile.parallel.tp, env)
+
+
+def _srun(profile: TorchProfile, run_dir: str, weights: str) -> list[str]:
+    """Return the command that starts the ranks in a job of Slurm, up to the interpreter."""
     slurm, tp, on_gpu = profile.launch.slurm, profile.parallel.tp, profile.model.device == "cuda"
-    if slurm is None:
-        mpirun = find_mpirun(profile.launch.mpirun.path, python)
-        return mpirun_argv(mpirun, tp, profile.launch.mpirun.args), launch_env(mpirun)
+    assert slurm is not None
     mounts = [run_dir, *([weights] if weights else []), *([str(tiles_dir())] if on_gpu else [])]
-    return ranks_argv(slurm, profile.name, Place(run_dir, mounts), tp, gpus=tp if on_gpu else 0), {}
+    return ranks_argv(slurm, profile.name, Place(run_dir, mounts), tp, gpus=tp if on_gpu else 0)
 
 
 def _smoke(profile: TorchProfile, prompt: str) -> list[str]:
@@ -147,18 +153,19 @@ def _millions(parameters: int) -> str:
     return format_number(millions) if millions >= 10 else f"{millions:.2g}"
 
 
-def _devices(profile: TorchProfile) -> list[str]:
-    """Return the devices to lock: the whole CPU, or the first tp visible GPUs."""
+def _devices(profile: TorchProfile, ranks: list[int]) -> list[list[str]]:
+    """Return the devices to lock on each node: the whole CPU, or the first GPUs, one for each rank there."""
     if profile.model.device == "cpu":
-        return ["cpu"]
-    return claimed_gpus(profile.launch.env, profile.parallel.tp)
+        return [["cpu"] for _ in ranks]
+    return [claimed_gpus(profile.launch.env, ranks[0]), *map(numbered_gpus, map(range, ranks[1:]))]
 
 
 def _notes(profile: TorchProfile) -> list[str]:
     cores = os.cpu_count() or 1
-    if profile.model.device == "cpu" and profile.parallel.tp > cores:
+    ranks = ranks_here(profile.launch.mpirun, profile.parallel.tp)
+    if profile.model.device == "cpu" and ranks > cores:
         return [
-            f"{profile.parallel.tp} ranks share {cores} cores: the run works,"
+            f"{ranks} ranks share {cores} cores: the run works,"
             " but ranks wait for each other and latency says more about the machine than about the model"
         ]
     return []

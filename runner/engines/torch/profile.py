@@ -19,6 +19,7 @@ from runner.schema.base import (
     Profile,
     Section,
     loop_problems,
+    mpirun_problems,
 )
 
 
@@ -94,6 +95,7 @@ class TorchProfile(Profile, frozen=True, kw_only=True, tag="torch"):
 def rules(profile: TorchProfile) -> list[Problem]:
     """Return the broken rules between fields of a torch profile."""
     problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
+    problems += mpirun_problems(profile.launch.mpirun, profile.launch.slurm)
     model = profile.model
     if (model.dir is None) == (model.shape is None):
         problems.append(Problem("model", "give exactly one of dir (a Hugging Face folder) and shape"))

@@ -56,7 +56,7 @@ def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> I
         yield _memory(profile, facts, probe, model)
         yield _loop(profile)
     if profile.selects("smoke") or profile.selects("benchmark"):
-        slots = slot_check(profile.parallel.ranks, profile.launch.mpirun.args, facts, probe)
+        slots = slot_check(profile.parallel.ranks, profile.launch.mpirun, facts, probe)
         yield from [slots] if slots is not None else []
     yield from _host_memory(profile, facts, probe)
     yield from quantization.checks(profile, facts, probe, model)

@@ -1,10 +1,11 @@
-"""Check whether benchmark.py can run a profile on an existing engine."""
+"""Check whether benchmark.py can run a profile on an engine: one that exists, or that is to be built."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
 from runner.engines.tensorrt_llm.engine_config import BuildConfig, EngineConfig
+from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.trtllm.profile import TrtllmProfile
 
 
@@ -64,3 +65,17 @@ def _shapes(build: BuildConfig, profile: TrtllmProfile) -> Iterator[str]:
         yield f"{benchmark.num_beams} beams are more than the engine's max_beam_width {build.max_beam_width}"
     if min(benchmark.gpu_weights_percent) < 1 and not build.weight_streaming:
         yield "gpu_weights_percent below 1 needs an engine built with --weight_streaming"
+
+
+def too_long(model: ModelConfig, profile: TrtllmProfile) -> list[str]:
+    """Return shapes beyond the length that trtllm-build deduces from the model by default."""
+    benchmark, limit = profile.benchmark, model.max_position
+    if profile.build.max_seq_len or limit is None or benchmark.mode != "dec":
+        return []
+    entry, output = max(benchmark.input_output_len, key=sum)
+    if entry + output <= limit:
+        return []
+    return [
+        f"build.max_seq_len: is not given, so it is the model's {limit}, but benchmark needs"
+        f" input {entry} + output {output} = {entry + output}"
+    ]

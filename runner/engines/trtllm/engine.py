@@ -9,6 +9,7 @@ from pathlib import Path
 from runner.engines import benchmark_line
 from runner.engines.benchmark_notices import parse_notice
 from runner.engines.interface import FIRST_FIELDS, Engine, Preflight
+from runner.engines.mpi import ranks_here
 from runner.engines.output import OutputReader
 from runner.engines.run_answers import answers_in
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
@@ -48,6 +49,7 @@ ENGINE = Engine(
     preflight=Preflight(
         checks=checks,
         ranks=lambda profile: profile.parallel.ranks,
+        ranks_here=lambda profile: ranks_here(profile.launch.mpirun, profile.parallel.ranks),
         mpirun=lambda profile: profile.launch.mpirun.path,
         container=lambda profile: profile.launch.container,
         questions=questions,

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.engines import container
 from runner.engines.build_cache import FileSystem
-from runner.engines.mpi import find_mpirun
+from runner.engines.mpi import ROOT_ENV, MpirunProgram, RankLaunch, find_mpirun, launch_env
 from runner.engines.tensorrt_llm.installation import (
     gpu_model,
     installed_version,
@@ -34,7 +34,7 @@ class TrtllmInstallation:
     container: Container | None
     file_system: FileSystem
     python: str
-    mpirun: str
+    mpirun: MpirunProgram
     trtllm_build: str
     version: Version | None
     """version of the installed package, else of the source tree; None when neither can be read"""
@@ -63,6 +63,16 @@ def find_installation(profile: TrtllmProfile) -> TrtllmInstallation:
         gpu=gpu_model(),
         helps={program: parse_help(text) for program, text in helps.items()},
     )
+
+
+def rank_launch(profile: TrtllmProfile, installation: TrtllmInstallation) -> RankLaunch:
+    """Return how the stages with ranks start them, with mpirun as a user calls it.
+
+    Binding and mapping of ranks change what is measured, so there are none but those of the profile.
+    """
+    section, mpirun = profile.launch.mpirun, installation.mpirun
+    env = ROOT_ENV | launch_env(mpirun, section) | profile.launch.env
+    return RankLaunch(mpirun, section, profile.parallel.ranks, env)
 
 
 def help_texts(profile: TrtllmProfile) -> dict[Program, str]:
@@ -119,15 +129,17 @@ def _script_page(
     return HelpPage(Path(script).stem, argv, version, inside, env, file_system.read(path) or b"")
 
 
-def _mpirun(profile: TrtllmProfile, python: str) -> str:
+def _mpirun(profile: TrtllmProfile, python: str) -> MpirunProgram:
     wanted = profile.launch.mpirun.path
+    # TensorRT-LLM is built for Open MPI; containers with another one are not known.
+    usual = MpirunProgram(wanted or "mpirun", "openmpi", "")
     if profile.launch.container:
-        return wanted or "mpirun"
+        return usual
     try:
-        return find_mpirun(wanted, python).path
+        return find_mpirun(wanted, python)
     except UserError:
         # A plan can be shown where nothing is installed; starting it reports what is missing.
-        return wanted or "mpirun"
+        return usual
 
 
 def _version_of_tree(profile: TrtllmProfile, file_system: FileSystem) -> Version | None:

@@ -15,9 +15,9 @@ import msgspec
 
 from runner.engines import build_cache, container
 from runner.engines.build_cache import CachedOutput, CacheLookup, Identity
-from runner.engines.gpu_claims import claimed_gpus
-from runner.engines.mpi import ROOT_ENV
+from runner.engines.mpi import RankLaunch
 from runner.engines.slurm import Place, ranks_argv, task_argv
+from runner.engines.tensorrt_llm.devices import devices_of_nodes, gpus_of, host_notes
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import Options, to_argv
@@ -35,10 +35,10 @@ from runner.engines.trtllm.arguments import (
     smoke_options,
 )
 from runner.engines.trtllm.checkpoint import checkpoint_call
-from runner.engines.trtllm.compatibility import mismatches
+from runner.engines.trtllm.compatibility import mismatches, too_long
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
 from runner.engines.trtllm.families import PARTS
-from runner.engines.trtllm.installation import TrtllmInstallation, find_installation
+from runner.engines.trtllm.installation import TrtllmInstallation, find_installation, rank_launch
 from runner.engines.trtllm.memory import predicted_memory, stored_model
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.engines.trtllm.workload import workload_of
@@ -84,6 +84,8 @@ class TrtllmPlanner:
             )
         measured = configurations(profile) if profile.selects("benchmark") else []
         stored = stored_model(profile, self._weights_in, model)
+        gpus = [gpus_of(there) for there in self.launch.placed]
+        devices = devices_of_nodes(self.launch, gpus)
         name = os.path.basename((profile.model.dir or profile.paths.engine_dir or "").rstrip("/"))
         return Plan(
             engine="trtllm",
@@ -92,8 +94,9 @@ class TrtllmPlanner:
             + (f", pp {profile.parallel.pp}" if profile.parallel.pp > 1 else ""),
             stages=[stage for stage in stages if stage is not None],
             configurations=measured,
-            devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
-            notes=notes,
+            devices=devices[0],
+            nodes=self.launch.node_launch(devices),
+            notes=[*notes, *host_notes(self.launch, gpus)],
             decode_reads=decode_reads_of(profile, given),
             workload=workload_of(profile),
             memory=predicted_memory(profile, measured, stored, model),
@@ -118,22 +121,9 @@ class TrtllmPlanner:
         ):
             problems.append(f"parallel.tp: {why}")
         if model is not None and profile.selects("build") and profile.selects("benchmark"):
-            problems += self._too_long(model)
+            problems += too_long(model, profile)
         if problems:
             raise UserError("\n".join(problems))
-
-    def _too_long(self, model: ModelConfig) -> list[str]:
-        """Return shapes beyond the length that trtllm-build deduces from the model by default."""
-        benchmark, limit = self.profile.benchmark, model.max_position
-        if self.profile.build.max_seq_len or limit is None or benchmark.mode != "dec":
-            return []
-        entry, output = max(benchmark.input_output_len, key=sum)
-        if entry + output <= limit:
-            return []
-        return [
-            f"build.max_seq_len: is not given, so it is the model's {limit}, but benchmark needs"
-            f" input {entry} + output {output} = {entry + output}"
-        ]
 
     @cached_property
     def programs(self) -> Programs:
@@ -172,6 +162,10 @@ class TrtllmPlanner:
                 f" {self.profile.paths.tensorrt_llm}); the commands are those of {FIRST} to {LAST}"
             )
         return notes
+
+    @cached_property
+    def launch(self) -> RankLaunch:
+        return rank_launch(self.profile, self.installation)
 
     # --- outputs and what they depend on --------------------------------------------------------------
 
@@ -304,7 +298,7 @@ class TrtllmPlanner:
             *to_argv(smoke_options(profile)),
             *profile.smoke.extra_args,
         ]
-        return self._stage("smoke", argv, ROOT_ENV, self._needs_engine("smoke", engine))
+        return self._stage("smoke", argv, dict(self.launch.env), self._needs_engine("smoke", engine))
 
     def _benchmark(self, engine: CachedOutput, dtype: str | None, notes: list[str]) -> Stage:
         profile = self.profile
@@ -320,7 +314,7 @@ class TrtllmPlanner:
             *to_argv(benchmark_options(profile, engine.folder, dtype)),
             *profile.benchmark.extra_args,
         ]
-        stage = self._stage("benchmark", argv, ROOT_ENV, self._needs_engine("benchmark", engine))
+        stage = self._stage("benchmark", argv, dict(self.launch.env), self._needs_engine("benchmark", engine))
         files = {} if profile.has_two_parts else {ENGINE_CONFIG: f"{engine.folder}/config.json"}
         return msgspec.structs.replace(stage, reports=True, files=files)
 
@@ -350,10 +344,10 @@ class TrtllmPlanner:
 
     def _ranks(self) -> list[str]:
         """Return srun, or mpirun as a user calls it: binding and mapping of ranks change what is measured."""
-        profile, parallel, launch = self.profile, self.profile.parallel, self.profile.launch
-        if launch.slurm is not None:
-            return ranks_argv(launch.slurm, profile.name, self._place, parallel.ranks, gpus=parallel.ranks)
-        return [self.installation.mpirun, "-n", str(parallel.ranks), *launch.mpirun.args]
+        profile, slurm, ranks = self.profile, self.profile.launch.slurm, self.profile.parallel.ranks
+        if slurm is not None:
+            return ranks_argv(slurm, profile.name, self._place, ranks, gpus=ranks)
+        return self.launch.argv(as_called=True)
 
     def _observer(self) -> str:
         inside = self.installation.container

@@ -9,7 +9,7 @@ from runner.engines.tensorrt_llm.shared_rules import container_problems, path_pr
 from runner.engines.trtllm.families import script_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm.quantization import quantize_problems
-from runner.schema.base import Problem, Section, loop_problems
+from runner.schema.base import Problem, Section, loop_problems, mpirun_problems
 
 DEFAULT_MAX_BATCH_SIZE = 2048
 DEFAULT_MAX_INPUT_LEN = 1024
@@ -31,7 +31,8 @@ def rules(profile: TrtllmProfile) -> list[Problem]:
     """Return every broken rule, with the conflicting values and what is allowed."""
     problems = loop_problems(profile.benchmark.num_runs, profile.benchmark.duration)
     problems += [*_stages(profile), *path_problems(profile.paths), *_extra_args(profile)]
-    problems += container_problems(profile.launch.container)
+    problems += mpirun_problems(profile.launch.mpirun, profile.launch.slurm)
+    problems += container_problems(profile.launch.container, profile.launch.mpirun)
     if profile.selects("convert"):
         problems += _convert(profile)
     problems += quantize_problems(profile)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from runner.engines.check import Check, gib, gpu_memory_brief
+from runner.engines.check import Check, Verdict, gib, gpu_memory_brief
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.host_memory import host_memory_check
 from runner.engines.mpi import slot_check
+from runner.engines.mpi.hosts import is_several
+from runner.engines.slurm import BENCH_LAUNCHER
 from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
@@ -153,9 +155,18 @@ def _engine(profile: BenchProfile, probe: ProbeAnswer, version: Version | None) 
 
 
 def _spawning(profile: BenchProfile, probe: ProbeAnswer) -> Iterator[Check]:
-    """Check what prevents trtllm-bench from spawning its ranks through MPI: Slurm and an old mpi4py."""
+    """Check what prevents trtllm-bench from getting its ranks through MPI: Slurm and an old mpi4py.
+
+    On several hosts mpirun starts them, and a launcher of TensorRT-LLM gives them to the tool.
+    """
     if profile.launch.slurm is not None:
         yield Check("spawning", "pass", "srun and trtllm-llmapi-launch start the ranks")
+        return
+    if is_several(profile.launch.mpirun):
+        found = probe.programs.get(BENCH_LAUNCHER)
+        verdict: Verdict = "pass" if found else "warn"
+        absent = f"{BENCH_LAUNCHER} is neither next to the interpreter nor on PATH"
+        yield Check(BENCH_LAUNCHER, verdict, found or absent)
         return
     if probe.env.get("SLURM_JOB_ID") and profile.launch.env.get("SLURM_JOB_ID") != "":
         text = "this is a Slurm job, in which MPI often cannot spawn the ranks of trtllm-bench"
@@ -175,7 +186,8 @@ def _spawning(profile: BenchProfile, probe: ProbeAnswer) -> Iterator[Check]:
 def _slots(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:
     """Compare ranks with slots; spawned ranks need them too. It warns: mpi4py may use another MPI."""
     ranks = profile.parallel.ranks
-    found = slot_check(ranks, (), facts, probe) if ranks > 1 and profile.selects("benchmark") else None
+    spawned = ranks > 1 and profile.selects("benchmark")
+    found = slot_check(ranks, profile.launch.mpirun, facts, probe) if spawned else None
     if found is None or found.verdict == "pass":
         yield from [found] if found is not None else []
         return

@@ -5,6 +5,7 @@ concurrency. Requests are batched in flight.
 """
 
 from runner.engines.interface import Engine, Preflight
+from runner.engines.mpi import ranks_here
 from runner.engines.output import OutputReader
 from runner.engines.tensorrt_llm.memory_lines import MemoryParser
 from runner.engines.trtllm_bench.checks import checks, program_helps, questions
@@ -40,6 +41,7 @@ ENGINE = Engine(
     preflight=Preflight(
         checks=checks,
         ranks=lambda profile: profile.parallel.ranks,
+        ranks_here=lambda profile: ranks_here(profile.launch.mpirun, profile.parallel.ranks),
         container=lambda profile: profile.launch.container,  # no mpirun: the tool spawns its ranks
         questions=questions,
         program_helps=program_helps,

@@ -1,22 +1,23 @@
 """The plan of a trtllm-bench profile: stages dataset and build, and one benchmark for each concurrency.
 
-The tool spawns its ranks itself, so it is not started under mpirun. It measures one concurrency at a time.
+The tool spawns its ranks itself, so on one machine it is not started under mpirun; on several hosts
+trtllm-llmapi-launch gives it the ranks of an mpirun. It measures one concurrency at a time.
 """
 
 from __future__ import annotations
 
 import hashlib
-import os
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import msgspec
 
 from runner.engines import build_cache, container
 from runner.engines.build_cache import CachedOutput, CacheLookup
-from runner.engines.gpu_claims import claimed_gpus
-from runner.engines.mpi import ROOT_ENV
-from runner.engines.slurm import BENCH_LAUNCHER, Place, ranks_argv, task_argv
+from runner.engines.mpi import RankLaunch
+from runner.engines.slurm import Place
+from runner.engines.tensorrt_llm.devices import devices_of_nodes, host_notes
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.options import to_argv
 from runner.engines.tensorrt_llm.versions import Version
@@ -31,6 +32,7 @@ from runner.engines.trtllm_bench.arguments import (
 )
 from runner.engines.trtllm_bench.compatibility import find_incompatibilities, unverified_options
 from runner.engines.trtllm_bench.dataset import RequestSummary
+from runner.engines.trtllm_bench.hosts import job_words, launcher_words, rank_launch
 from runner.engines.trtllm_bench.installation import BenchInstallation, find_installation, read_helps
 from runner.engines.trtllm_bench.memory import predict_memory, weights_folder
 from runner.engines.trtllm_bench.model_work import decode_reads_of
@@ -43,10 +45,8 @@ from runner.events import Slo
 from runner.plan.plan import Configuration, Plan, PredictedMemory, Stage, StageName
 from runner.plan.skip import SkipKind, SkipReason
 from runner.ranks.dataset import FILE
-from runner.schema.slurm import Slurm
 
 MAKER = Path(__file__).resolve().parents[2] / "ranks" / "dataset.py"
-ENV = {"PYTHONUNBUFFERED": "1", **ROOT_ENV}
 FILES = {"report": "report_json", "requests": "request_json", "iterations": "iteration_log"}
 """Files that the tool writes -> the option that requests each."""
 _ENDINGS = {"report": "report.json", "requests": "requests.json", "iterations": "iterations.log"}
@@ -94,14 +94,16 @@ class BenchPlanner:
             self._benchmark(index, configuration, engine, dataset)
             for index, configuration in enumerate(configurations)
         ]
+        devices = devices_of_nodes(self.launch, ())
         return Plan(
             engine="trtllm-bench",
             profile=profile.name,
             summary=self._summary(),
             stages=stages,
             configurations=configurations if profile.selects("benchmark") else [],
-            devices=claimed_gpus(profile.launch.env, profile.parallel.ranks),
-            notes=self._notes(),
+            devices=devices[0],
+            nodes=self.launch.node_launch(devices),
+            notes=[*self._notes(), *host_notes(self.launch)],
             slo=self._slo(),
             decode_reads=decode_reads_of(profile, self.installation.file_system),
             workload=workload_of(profile),
@@ -172,6 +174,11 @@ class BenchPlanner:
                 " because its --help could not be read"
             )
         return [*notes, *llm_options.notes(profile, self.installation)]
+
+    @cached_property
+    def launch(self) -> RankLaunch:
+        """How the ranks of a run on several hosts are started."""
+        return rank_launch(self.profile, self.installation)
 
     # --- outputs and what they depend on --------------------------------------------------------------
 
@@ -288,6 +295,7 @@ class BenchPlanner:
         options_file, copy_in = self._options_file()
         places = self._engine_dir(engine), self._dataset_file(dataset), options_file
         argv = [
+            *launcher_words(self.launch, profile, self.installation),
             self.installation.program,
             *to_argv(group_options(profile, self.tool, tokenizer(profile, self.tool))),
             profile.benchmark.command,
@@ -332,17 +340,6 @@ class BenchPlanner:
             return False
         return self.tool.has(benchmark.command, FILES[what])
 
-    def _srun(self, slurm: Slurm, name: StageName) -> list[str]:
-        """Return what starts a stage in the job; TensorRT-LLM's script makes tasks the ranks of the tool."""
-        profile, run_dir = self.profile, str(self.run_dir)
-        place = Place(run_dir, [run_dir, profile.paths.work, str(MAKER.parent)])
-        if name == "dataset":
-            return task_argv(slurm, profile.name, place, gpus=0)
-        ranks = profile.parallel.ranks
-        argv = ranks_argv(slurm, profile.name, place, ranks, gpus=ranks)
-        folder = os.path.dirname(self.installation.program)
-        return [*argv, f"{folder}/{BENCH_LAUNCHER}" if folder else BENCH_LAUNCHER]
-
     def _stage(
         self,
         name: StageName,
@@ -354,10 +351,10 @@ class BenchPlanner:
     ) -> Stage:
         """Return a stage that runs a command, in the container if the profile has one."""
         profile, inside = self.profile, self.installation.container
-        env = ({} if name == "dataset" else ENV) | profile.launch.env
+        env = profile.launch.env if name == "dataset" else dict(self.launch.env)
         container_ref = ""
-        if profile.launch.slurm is not None:
-            argv = [*self._srun(profile.launch.slurm, name), *argv]
+        mounts = [str(self.run_dir), profile.paths.work, str(MAKER.parent)]
+        argv = [*job_words(profile, self.installation, Place(str(self.run_dir), mounts), name), *argv]
         if inside is not None:
             command = container.wrap_command(
                 inside,
@@ -365,7 +362,7 @@ class BenchPlanner:
                 env=env,
                 workdir="/tmp" if inside.exec else str(self.run_dir),
                 name=container.container_name(self.run_dir.name, name),
-                mounts=[str(self.run_dir), profile.paths.work, str(MAKER.parent)],
+                mounts=mounts,
                 copy_in=copy_in,
             )
             argv, env, container_ref = command.argv, command.env, str(command.container)

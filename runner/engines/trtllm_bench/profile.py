@@ -14,6 +14,7 @@ from runner.schema.axes import SweepSection, TuneSection
 from runner.schema.base import (
     NAME_PATTERN,
     Container,
+    Mpirun,
     PositiveInt,
     Profile,
     Section,
@@ -232,12 +233,13 @@ class BenchBenchmark(Section, frozen=True):
 
 
 class BenchLaunch(Section, frozen=True):
-    """The environment of the measured processes; without mpirun, as the tool spawns its ranks."""
+    """The environment of the measured processes; on one machine the tool spawns its ranks itself."""
 
     python: Annotated[
         str | None,
         Meta(description="interpreter that TensorRT-LLM is installed for; null: the one of trtbench-tui"),
     ] = None
+    mpirun: Mpirun = msgspec.field(default_factory=Mpirun)
     env: Annotated[dict[str, str], Meta(description="environment variables of the measured processes")] = (
         msgspec.field(default_factory=dict)
     )

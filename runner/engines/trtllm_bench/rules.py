@@ -8,7 +8,7 @@ from runner.engines.tensorrt_llm.more_options import FIELDS
 from runner.engines.tensorrt_llm.shared_rules import container_problems, path_problems
 from runner.engines.trtllm_bench.llm_options import FIELD, value_problems
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.schema.base import Problem
+from runner.schema.base import Problem, mpirun_problems
 
 MOST_RANKS = 8
 """`trtllm-bench build` rejects more."""
@@ -28,7 +28,9 @@ def rules(profile: BenchProfile) -> list[Problem]:
     """Return every broken rule, with the conflicting values and what is allowed."""
     problems = [*_model(profile), *_dataset(profile), *_extra_args(profile), *_environment(profile)]
     problems += _slo(profile)
-    problems += [*path_problems(profile.paths), *container_problems(profile.launch.container)]
+    launch = profile.launch
+    problems += [*path_problems(profile.paths), *container_problems(launch.container, launch.mpirun)]
+    problems += mpirun_problems(launch.mpirun, launch.slurm)
     if len(set(profile.stages)) < len(profile.stages):
         problems.append(Problem("stages", "names a stage twice; keep one of them"))
     if profile.selects("build"):

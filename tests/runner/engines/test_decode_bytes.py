@@ -12,6 +12,7 @@ import pytest
 from runner.engines import build_cache as cache
 from runner.engines.decode_bytes import ByteWidths, decode_reads
 from runner.engines.model_shape import TransformerShape
+from runner.engines.mpi import MpirunProgram
 from runner.engines.registry import make_plan
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
@@ -220,8 +221,8 @@ def test_the_plan_states_decode_reads_from_the_model_folder(tmp_path: Path) -> N
     (tmp_path / "config.json").write_text(json.dumps(QWEN))
     asked = profile(model={"family": "qwen", "dir": str(tmp_path), "dtype": "float16"})
     site = TrtllmInstallation(
-        container=None, file_system=cache.HOST, python="python3", mpirun="mpirun",
-        trtllm_build="trtllm-build",
+        container=None, file_system=cache.HOST, python="python3",
+        mpirun=MpirunProgram("mpirun", "openmpi", ""), trtllm_build="trtllm-build",
         version=Version.parse("0.16.0"), gpu="",
     )  # fmt: skip
     plan = TrtllmPlanner(asked, tmp_path / "run", site).plan()

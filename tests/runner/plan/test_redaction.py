@@ -10,6 +10,7 @@ import msgspec
 import pytest
 
 from runner.plan import redaction
+from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import as_shell
 from runner.run import layout
 from runner.sweep import directory
@@ -68,6 +69,13 @@ def test_withheld_option_is_a_variable_of_the_script() -> None:
     plan = redaction.redact_plan(plan_of(["x", "--api-key=s3cret", "--hf_token", "s3cret"]))
     why = "?set it, its value is withheld here}"
     assert as_shell(plan.stages[0]) == f'x --api-key="${{API_KEY{why}" --hf_token "${{HF_TOKEN{why}"'
+
+
+def test_secrets_of_node_agents_are_withheld() -> None:
+    launch = NodeLaunch(launcher="mpich", argv=["x"], env={"HF_TOKEN": "s3cret"}, python="python3", nodes=2)
+    nodes = redaction.redact_plan(msgspec.structs.replace(plan_of(["true"]), nodes=launch)).nodes
+    assert nodes is not None
+    assert nodes.env == {"HF_TOKEN": redaction.WITHHELD}
 
 
 @pytest.mark.parametrize(("name", "mode"), [("HF_TOKEN", 0o600), ("OMP_NUM_THREADS", 0o644)])

@@ -32,7 +32,7 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(
         plan, "find_mpirun", lambda wanted, python: MpirunProgram("/usr/bin/mpirun", "openmpi", "5")
     )
-    monkeypatch.setattr(plan, "launch_env", lambda mpirun: {})
+    monkeypatch.setattr(plan, "launch_env", lambda *_: {})
     monkeypatch.setattr(plan, "default_python", lambda: "/usr/bin/python3")
     monkeypatch.setattr(plan, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))
     monkeypatch.setattr(preflight, "check", lambda profile: [Check("python", "pass", "3.12")] * 4)

@@ -55,10 +55,10 @@ def nothing_installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.usefixtures("nothing_installed")
 def test_without_installation_programs_are_names() -> None:
     found = site("launch.python=/nowhere/python3")
-    assert (found.mpirun, found.trtllm_build, found.version) == ("mpirun", "trtllm-build", None)
+    assert (found.mpirun.path, found.trtllm_build, found.version) == ("mpirun", "trtllm-build", None)
 
 
 @pytest.mark.usefixtures("nothing_installed")
 def test_in_a_container_names_are_those_inside() -> None:
     found = site("launch.container.run=tensorrt_v016")
-    assert (found.python, found.mpirun, found.trtllm_build) == ("python3", "mpirun", "trtllm-build")
+    assert (found.python, found.mpirun.path, found.trtllm_build) == ("python3", "mpirun", "trtllm-build")

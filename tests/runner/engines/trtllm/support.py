@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.engines import build_cache
+from runner.engines.mpi import MpirunProgram
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.installation import TrtllmInstallation
 from runner.engines.trtllm.plan import TrtllmPlanner
@@ -25,7 +26,7 @@ def site(
         container=None,
         file_system=build_cache.HOST,
         python=python,
-        mpirun="mpirun",
+        mpirun=MpirunProgram("mpirun", "openmpi", ""),
         trtllm_build="trtllm-build",
         version=Version.parse(version) if version else None,
         gpu=gpu,

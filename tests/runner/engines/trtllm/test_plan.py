@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shlex
 from pathlib import Path
 
@@ -281,6 +282,25 @@ model: {family: qwen, dir: /test_data/Qwen2.5-7B-Instruct}
 launch:
   container: {run: tensorrt_v016, volumes: ["/data1:/test_data"], workdir: /code/tensorrt_llm}
 """
+
+
+def test_ranks_on_several_hosts() -> None:
+    hosts = f"launch.mpirun.hosts=[{os.uname().nodename}, b]"
+    found = plan(changed(flagship(), hosts, "launch.mpirun.slots=4", "launch.mpirun.bind_to=numa"))
+    benchmark = " ".join(stage(found, "benchmark").argv)
+    assert benchmark.startswith(
+        f"mpirun -n 8 --host {os.uname().nodename}:4,b:4 --bind-to numa -x TRTBENCH_RUN"
+    )
+    assert found.devices == [f"gpu-{number}" for number in range(4)]
+    assert found.nodes is not None
+    assert found.nodes.devices[1] == [f"cuda:{number}" for number in range(4, 8)]
+    assert "rank r on GPU r % 8 of its host, so b needs GPUs 4, 5, 6, 7" in found.notes[-1]
+
+
+@pytest.mark.parametrize("how", ["exec", "run"])
+def test_a_container_is_on_this_machine_only(how: str) -> None:
+    with pytest.raises(UserError, match="docker starts containers on this machine only"):
+        changed(flagship(), "launch.mpirun.hosts=[a, b]", f"launch.container.{how}=x")
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,21 @@ def test_no_mpirun_stands_before_it(tmp_path: Path) -> None:
     stages = plan(tmp_path, "0.19.0", parallel={"tp": 2}).stages
     assert [Path(stage.argv[0]).name for stage in stages[1:]] == ["trtllm-bench", "trtllm-bench"]
     assert stages[-1].ranks == 2
+
+
+@pytest.mark.usefixtures("mpirun_that_only_plans")
+def test_on_several_hosts_a_launcher_gives_it_ranks(tmp_path: Path) -> None:
+    here = os.uname().nodename
+    launch = {"mpirun": {"hosts": [here, "b"]}, "env": {"HF_HOME": "/hf"}}
+    found = plan(tmp_path, "1.2.1", parallel={"tp": 4}, benchmark={"backend": "pytorch"}, launch=launch)
+    before, _, behind = words(found.stages[-1]).partition(" trtllm-llmapi-launch ")
+    assert " -x HF_HOME" in before
+    assert f"mpirun -n 4 --host {here}:2,b:2 -x TRTBENCH_RUN" in before
+    assert behind.startswith("trtllm-bench --model ")
+    assert found.devices == ["gpu-0", "gpu-1"]
+    assert found.nodes is not None
+    assert found.nodes.devices[1] == ["cuda:0", "cuda:1"]
+    assert "need the same files at the same paths" in found.notes[-1]
 
 
 def test_every_concurrency_is_a_stage_and_a_configuration(tmp_path: Path) -> None:

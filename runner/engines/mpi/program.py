@@ -1,25 +1,19 @@
-"""Find mpirun, and the arguments and variables that each implementation needs."""
+"""Find mpirun, and tell the implementations apart."""
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
-from runner.engines.check import Check
-from runner.engines.facts import MachineFacts, ProbeAnswer
 from runner.errors import UserError, install_extra
 from runner.util import processes
-from runner.util.formatting import plural
-
-ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
-"""Open MPI starts ranks as root only if both are exactly 1; other users do not need them."""
-
 
 LAUNCHERS = (
     *("mpirun", "mpiexec", "prterun", "prted", "orterun", "orted"),
@@ -27,15 +21,24 @@ LAUNCHERS = (
 )
 """Programs that start ranks and wait for them, as the kernel names them: at most 15 characters"""
 
+ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
+"""Open MPI starts ranks as root only if both are exactly 1; other users do not need them."""
+Flavour = Literal["openmpi", "mpich", "intel", "unknown"]
+
 
 @dataclass(frozen=True)
 class MpirunProgram:
     """An mpirun: its path, implementation and version."""
 
     path: str
-    flavour: str
-    """`openmpi`, `mpich` or `unknown`"""
+    flavour: Flavour
     version: str
+
+    @property
+    def major(self) -> int:
+        """The first number of the version; 0: unknown."""
+        number = self.version.partition(".")[0]
+        return int(number) if number.isdecimal() else 0
 
 
 def find_mpirun(wanted: str | None, python: str) -> MpirunProgram:
@@ -86,64 +89,20 @@ def _identify(path: str) -> MpirunProgram:
         text = answer.stdout + answer.stderr
     except (OSError, subprocess.TimeoutExpired) as error:
         raise UserError(f"{path} does not run: {error}") from None
-    if "Open MPI" in text or "open-mpi" in text:
+    return MpirunProgram(path, *_flavour(text))
+
+
+def _flavour(text: str) -> tuple[Flavour, str]:
+    """Return implementation and version from the answer to `--version`."""
+    if "Open MPI" in text or "OpenRTE" in text or "open-mpi" in text:
         words = text.split("\n", 1)[0].split()
-        return MpirunProgram(path, "openmpi", words[-1] if words else "")
+        return "openmpi", words[-1] if words else ""
+    if found := re.search(r"Intel\(R\) MPI Library.*?Version (\S+)", text, re.DOTALL):
+        return "intel", found[1]
     if "HYDRA" in text:
         version = next((line.split(":")[1].strip() for line in text.splitlines() if "Version:" in line), "")
-        return MpirunProgram(path, "mpich", version)
-    return MpirunProgram(path, "unknown", "")
-
-
-def mpirun_argv(mpirun: MpirunProgram, ranks: int, extra: list[str]) -> list[str]:
-    """Return `mpirun` and its arguments, up to the program."""
-    argv = [mpirun.path, "-n", str(ranks)]
-    if mpirun.flavour == "openmpi":
-        # Open MPI rejects more ranks than cores, which is allowed here (a note states the cost). Its default
-        # binding pins all threads of a rank to one core.
-        argv += ["--oversubscribe", "--bind-to", "none"]
-    return argv + extra
-
-
-_STATES_SLOTS = (
-    *("oversubscribe", "--use-hwthread-cpus", "--hostfile", "-hostfile", "--machinefile", "-machinefile"),
-    *("--host", "-host", "-H"),
-)
-"""What in the arguments of mpirun changes the number of slots, or lets it be exceeded."""
-_SLOT_VARIABLES = ("OMPI_MCA_rmaps_base_oversubscribe", "PRTE_MCA_rmaps_default_mapping_policy")
-
-
-def slot_check(ranks: int, args: Sequence[str], facts: MachineFacts, probe: ProbeAnswer) -> Check | None:
-    """Compare the ranks that Open MPI would start with its slots: one for each core that it may use.
-
-    It refuses more at the first stage with ranks, which is after an hour of building.
-
-    Args:
-        ranks: number of ranks.
-        args: the arguments of mpirun in the profile.
-        facts: the facts of the machine.
-        probe: what the interpreter of the ranks sees.
-
-    Returns:
-        None: slots do not limit this run: another MPI, or arguments or a Slurm job that state them.
-    """
-    if facts.mpirun_is_open is False or probe.env.get("SLURM_JOB_ID"):
-        return None
-    stated = any(word in arg for arg in args for word in _STATES_SLOTS)
-    if stated or any(name in facts.environment for name in _SLOT_VARIABLES):
-        return None
-    slots = probe.physical_cores or len(probe.cpus) or probe.cores
-    if ranks <= slots:
-        return Check("slots", "pass", f"{slots} for {plural(ranks, 'rank')}")
-    text = f"Open MPI starts at most {plural(slots, 'rank')} here, one for each core, and {ranks} are needed"
-    fix = f"--set parallel.tp={slots}, or --set 'launch.mpirun.args=[--oversubscribe]'"
-    # In a container the MPI is not known.
-    return Check("slots", "fail" if facts.mpirun_is_open else "warn", text, fix)
-
-
-def launch_env(mpirun: MpirunProgram) -> dict[str, str]:
-    """Return the variables that let root start ranks; part of the command, so it can be repeated by hand."""
-    return dict(ROOT_ENV) if mpirun.flavour == "openmpi" and os.geteuid() == 0 else {}
+        return "mpich", version
+    return "unknown", ""
 
 
 def scratch_env(directory: str) -> dict[str, str]:
