@@ -14,6 +14,7 @@ from runner.slurm.records import JobRecord, parse_scontrol
 
 ANSWER_S = 3.0
 """How long Slurm may take; it kills a job that it ends after `KillWait`, 30 s by default"""
+_STATES = {"time_limit": "TIMEOUT", "preempted": "PREEMPTED", "node_failed": "NODE_FAIL"}
 SLURM_ENDS = "Slurm, which ends the job (SIGTERM)"
 
 
@@ -44,15 +45,18 @@ def find_end(number: str, *, signalled: bool) -> Ending | None:
         signalled: this process got SIGTERM, which a script gets from Slurm only.
     """
     record = _ask(number)
-    if signalled:
-        end = ending_by_signal(record, _silent_nodes(record), time.time())
-    elif record is not None and (record.preempted or (record.ended and end_of(record) != "failed")):
+    over = record is not None and (record.ended or record.state == "COMPLETING")
+    if not (signalled or over or (record is not None and record.preempted)):
+        return None
+    if record is not None and record.ended:
         end = end_of(record)
     else:
-        return None
-    states = {"time_limit": "TIMEOUT", "preempted": "PREEMPTED", "node_failed": "NODE_FAIL"}
+        end = ending_by_signal(record, _silent_nodes(record), time.time())
     nodes = record.nodes if record is not None else ""
-    return explain(JobRecord(id=number, state=states.get(end, "CANCELLED"), nodes=nodes), started=True)
+    if end == "failed":
+        # The shell of salloc ended; the stages of a job script end before it.
+        return Ending("cancelled", f"the allocation, job {number}, was given back while the run used it")
+    return explain(JobRecord(id=number, state=_STATES.get(end, "CANCELLED"), nodes=nodes), started=True)
 
 
 def _ask(number: str) -> JobRecord | None:

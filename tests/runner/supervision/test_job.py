@@ -1,0 +1,37 @@
+"""Whether Slurm ended the job of a supervisor."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from runner.supervision import job
+from tests.support.slurm import SlurmPrograms, recorded
+
+GIVEN_BACK = "JobId=38 JobName=interactive JobState=COMPLETED Reason=None NodeList=n[1-2]\n"
+
+
+@pytest.mark.parametrize(
+    ("shown", "signalled", "end"),
+    [
+        (recorded("scontrol-preempted"), True, "preempted"),
+        (recorded("scontrol-preempted"), False, "preempted"),
+        (recorded("scontrol-cancelled"), True, "cancelled"),
+        (recorded("scontrol-notice"), True, "time_limit"),
+        (GIVEN_BACK, False, "cancelled"),
+        (recorded("scontrol-notice"), False, None),
+        ("", False, None),
+        ("", True, "cancelled"),
+    ],
+    ids=["warned", "taken", "scancel", "late", "given back", "runs", "unknown", "unknown end"],
+)
+def test_end_of_the_own_job(
+    slurm: SlurmPrograms, monkeypatch: pytest.MonkeyPatch, shown: str, signalled: bool, end: str | None
+) -> None:
+    monkeypatch.setattr(time, "time", lambda: 1795974711.0)
+    if shown:
+        slurm.answer("scontrol", shown)
+    slurm.answer("sinfo")
+    found = job.find_end("38", signalled=signalled)
+    assert (found.end if found is not None else None) == end
