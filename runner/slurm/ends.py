@@ -54,7 +54,7 @@ def explain(record: JobRecord, *, started: bool) -> Ending:
         return Ending(end, f"{job} was preempted: another one took its nodes{_in(record.nodes)}", remedy)
     if end == "node_failed":
         remedy = "run it again; --exclude=NODE in launch.slurm.extra avoids a node"
-        return Ending(end, f"a node of {job} failed{where} ({record.state})", remedy)
+        return Ending(end, f"a node of {job} failed{_in(record.nodes)}: {record.state}", remedy)
     if end == "out_of_memory":
         remedy = "ask for more memory: --mem=0 in launch.slurm.extra is all of a node"
         return Ending(end, f"{job} used more memory than it had asked for{where}", remedy)

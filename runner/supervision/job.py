@@ -37,22 +37,27 @@ def started_event(number: str, environ: Mapping[str, str] = os.environ) -> ev.Jo
     )
 
 
-def find_end(number: str, *, signalled: bool) -> Ending | None:
+def find_end(number: str, *, signalled: bool, environ: Mapping[str, str] = os.environ) -> Ending | None:
     """Return how Slurm ended a job; None: it did not.
 
     Args:
         number: the job.
         signalled: this process got SIGTERM, which a script gets from Slurm only.
+        environ: variables of a process of the job.
     """
     record = _ask(number)
     over = record is not None and (record.ended or record.state == "COMPLETING")
     if not (signalled or over or (record is not None and record.preempted)):
         return None
+    # The controller leaves out a failed node when it ends the job.
+    nodes = environ.get("SLURM_JOB_NODELIST") or (record.nodes if record is not None else "")
+    silent = _silent_nodes(nodes)
     if record is not None and record.ended:
         end = end_of(record)
     else:
-        end = ending_by_signal(record, _silent_nodes(record), time.time())
-    nodes = record.nodes if record is not None else ""
+        end = ending_by_signal(record, silent, time.time())
+    if end == "node_failed":
+        nodes = silent
     if end == "failed":
         # The shell of salloc ended; the stages of a job script end before it.
         return Ending("cancelled", f"the allocation, job {number}, was given back while the run used it")
@@ -64,10 +69,9 @@ def _ask(number: str) -> JobRecord | None:
     return None if answer.problem else parse_scontrol(answer.output)
 
 
-def _silent_nodes(record: JobRecord | None) -> str:
-    """Return the nodes of a job that do not answer to Slurm, `n2`; empty: all do."""
-    if record is None or not record.nodes:
+def _silent_nodes(nodes: str) -> str:
+    """Return those nodes that do not answer to Slurm, `n2`; empty: all do."""
+    if not nodes:
         return ""
-    return ask(
-        ["sinfo", "--noheader", f"--nodes={record.nodes}", "--dead", "--format=%N"], ANSWER_S
-    ).output.strip()
+    asked = ["sinfo", "--noheader", "--dead", f"--nodes={nodes}", "--format=%N"]
+    return ",".join(dict.fromkeys(ask(asked, ANSWER_S).output.split()))

@@ -78,7 +78,7 @@ def test_live_screen_has_the_place_in_the_queue(
     ("sacct", "log", "status", "end", "cause"),
     [
         ("17|TIMEOUT|0:0|1|2|3|n1|main", [BEGIN], "failed", "time_limit", "job 17 reached its time limit"),
-        ("17|NODE_FAIL|1:0|1|2|3|n1|main", [BEGIN], "failed", "node_failed", "a node of job 17 failed on n1"),
+        ("17|NODE_FAIL|1:0|1|2|3|n1|main", [BEGIN], "failed", "node_failed", "a node of job 17 failed (n1)"),
         ("17|CANCELLED by 0|0:0|1||3|None assigned|main", [], "stopped", "cancelled", "cancelled by root"),
         ("17|FAILED|0:53|1|2|3|n1|main", [], "failed", "failed", "does not see the run directory"),
         ("17|FAILED|0:9|1|2|3|n1|main", [BEGIN], "lost", "failed", "supervisor was killed in job 17 on n1"),

@@ -29,7 +29,7 @@ def test_queue_has_state_reason_priority_and_expected_start() -> None:
     [
         ("30", "time_limit", "job 30 reached its time limit on n1 (TIMEOUT)"),
         ("18", "preempted", "job 18 was preempted: another one took its nodes (n1)"),
-        ("32", "node_failed", "a node of job 32 failed on n2 (NODE_FAIL)"),
+        ("32", "node_failed", "a node of job 32 failed (n2): NODE_FAIL"),
         ("3", "cancelled", "job 3 was cancelled by root"),
         ("31", "failed", "job 31 could not start on n1: the node does not see the run directory"),
         ("2", "failed", "job 2 ended before the run began on n1 (FAILED, exit code 5:0)"),

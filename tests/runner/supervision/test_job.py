@@ -35,3 +35,12 @@ def test_end_of_the_own_job(
     slurm.answer("sinfo")
     found = job.find_end("38", signalled=signalled)
     assert (found.end if found is not None else None) == end
+
+
+def test_silent_node_is_named(slurm: SlurmPrograms) -> None:
+    """At the end the controller lists the other nodes only."""
+    slurm.answer("scontrol", recorded("scontrol-cancelled"))
+    slurm.answer("sinfo", "n2\nn2\n")
+    found = job.find_end("3", signalled=True, environ={"SLURM_JOB_NODELIST": "n[1-2]"})
+    assert found is not None
+    assert (found.end, found.cause) == ("node_failed", "a node of job 3 failed (n2): NODE_FAIL")
