@@ -137,7 +137,9 @@ async def test_titles_and_log_of_a_long_run_are_shown(
     ended: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_dir = long_log(tmp_path, ended=ended)
-    monkeypatch.setattr("runner.history.recovery.recover", lambda _: None)  # this test is the supervisor
+    monkeypatch.setattr(
+        "runner.history.recovery.recover", lambda *_, **__: None
+    )  # this test is the supervisor
     feed = open_feed(run_dir)
     app = TrtbenchApp(LivePlace(feed))
     async with app.run_test(size=SIZE) as pilot:
