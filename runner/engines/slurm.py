@@ -48,7 +48,8 @@ def job_request(slurm: Slurm, name: str, ranks: int, gpus: int) -> JobRequest:
         ranks: number of ranks.
         gpus: number of GPUs that the ranks need together; 0: they run on the CPU.
     """
-    return JobRequest(mode=mode_of(slurm), options=_options(slurm, name, ranks, gpus), nodes=slurm.nodes)
+    options = _options(slurm, f"trtbench-{name}", ranks, gpus)
+    return JobRequest(mode=mode_of(slurm), options=options, nodes=slurm.nodes)
 
 
 def node_launch(slurm: Slurm, ranks: int) -> NodeLaunch | None:
@@ -67,26 +68,37 @@ def node_launch(slurm: Slurm, ranks: int) -> NodeLaunch | None:
     )
 
 
-def ranks_argv(slurm: Slurm, name: str, place: Place, ranks: int, *, gpus: int) -> list[str]:
+def ranks_argv(slurm: Slurm, place: Place, ranks: int, *, gpus: int) -> list[str]:
     """Return srun and its arguments that start the ranks of a stage, up to the program.
 
     Args:
         slurm: the section of the profile.
-        name: of the profile.
         place: where they run.
         ranks: number of ranks.
         gpus: number of GPUs that they need together.
     """
-    asked = _options(slurm, name, ranks, gpus) if mode_of(slurm) == "srun" else _layout(slurm, ranks)
+    asked = _layout(slurm, ranks)
+    if mode_of(slurm) == "srun":
+        asked = _options(slurm, _stage_job(place), ranks, gpus)
     return [*_srun(slurm), *asked, *_container(slurm, place)]
 
 
-def task_argv(slurm: Slurm, name: str, place: Place, *, gpus: int) -> list[str]:
+def task_argv(slurm: Slurm, place: Place, *, gpus: int) -> list[str]:
     """Return srun and its arguments that start a stage of one process, on one node of the job."""
     asked = ["--nodes=1", "--ntasks=1", "--ntasks-per-node=1"]
     if mode_of(slurm) == "srun":
-        asked = [*_options(slurm, name, 1, min(gpus, 1), nodes=1)]
+        asked = _options(slurm, _stage_job(place), 1, min(gpus, 1), nodes=1)
     return [*_srun(slurm), *asked, *_container(slurm, place)]
+
+
+def _stage_job(place: Place) -> str:
+    """Return the name of the job that a stage asks for itself, by which its supervisor finds it."""
+    return stage_job_name(Path(place.workdir).name)
+
+
+def stage_job_name(run: str) -> str:
+    """Return the name of the jobs of the stages of a run that has no allocation."""
+    return f"trtbench-{run}"
 
 
 def _srun(slurm: Slurm) -> list[str]:
@@ -95,7 +107,7 @@ def _srun(slurm: Slurm) -> list[str]:
 
 def _options(slurm: Slurm, name: str, ranks: int, gpus: int, nodes: int | None = None) -> list[str]:
     """Return the options that describe the job; `nodes` of them, unless the profile decides."""
-    words = [f"--job-name=trtbench-{name}"]
+    words = [f"--job-name={name}"]
     words += [f"--partition={slurm.partition}"] if slurm.partition else []
     words += [f"--account={slurm.account}"] if slurm.account else []
     words += _layout(slurm, ranks) if nodes is None else [f"--nodes={nodes}", f"--ntasks={ranks}"]

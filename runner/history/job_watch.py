@@ -9,7 +9,7 @@ from pathlib import Path
 from runner.events.job import JobQueued
 from runner.run.job import OUTPUT, Job, read_job
 from runner.slurm.queue import find_in_queue, find_record, why_unknown
-from runner.slurm.records import JobRecord
+from runner.slurm.records import JobRecord, queued_event
 
 SUBMITTED_S = 30.0
 """How long a new job may be missing in the queue: the last answer is from before it was submitted"""
@@ -61,13 +61,4 @@ def waiting_job(run_dir: Path, *, wait: bool) -> JobQueued | None:
         return JobQueued(t=0, job=job.id, state="UNKNOWN", reason=problem) if problem else None
     if found is None or not found.waits:
         return None
-    # Such an event is of no clock: the run has none yet.
-    return JobQueued(
-        t=0,
-        job=job.id,
-        state=found.state,
-        reason=found.reason,
-        priority=found.priority,
-        starts=found.starts,
-        partition=found.partition,
-    )
+    return queued_event(found)

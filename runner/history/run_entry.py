@@ -158,6 +158,7 @@ def _of_log(run_dir: Path, plan: Plan) -> RunFacts:
     waiting = None if started else waiting_job(run_dir, wait=True)
     if waiting is not None:
         state.apply(waiting)
+    queued = state.job_queued if state.status == "queued" else None
     return RunFacts(
         run=run_dir.name,
         profile=plan.profile,
@@ -167,7 +168,7 @@ def _of_log(run_dir: Path, plan: Plan) -> RunFacts:
         seconds=state.elapsed_s(time.monotonic_ns()),
         host=started.host if started else "",
         sweep=plan.sweep,
-        waiting=job_waiting_text(waiting) if waiting is not None else "",
+        waiting=job_waiting_text(queued) if queued is not None else "",
     )
 
 

@@ -81,7 +81,7 @@ def judge(profile: Profile, machine: LocalMachine, *, trusted: bool) -> Fit:
     if waits_for_nodes(profile):
         if shutil.which("sbatch") is None:
             return Fit("does not fit", "no sbatch here", "its job is submitted where Slurm is installed")
-        return Fit("fits", "in a job", "its nodes are chosen by Slurm")
+        return Fit("unknown", "in a job", "Slurm chooses its nodes; doctor asks about the job")
     engine = find_engine(profile.engine).preflight
     facts = _facts(profile, machine)
     if engine.uses_gpus(profile):

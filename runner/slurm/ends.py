@@ -70,8 +70,10 @@ def explain(record: JobRecord, *, started: bool) -> Ending:
     return Ending(end, f"{job} ended before the run began{where} ({code})", remedy)
 
 
-def ending_by_signal(record: JobRecord | None, down: str, now: float) -> JobEnd:
+def ending_by_signal(record: JobRecord | None, down: str, now: float) -> JobEnd | None:
     """Return why Slurm asks the script of a running job to end; Slurm says so only after its end.
+
+    None: it does not, as far as is known; another program sent the signal.
 
     Args:
         record: the job as the controller has it at the signal; None: it does not answer.
@@ -79,7 +81,7 @@ def ending_by_signal(record: JobRecord | None, down: str, now: float) -> JobEnd:
         now: seconds since 1970.
     """
     if record is None:
-        return "cancelled"
+        return None
     if record.ended or record.preempted:
         return end_of(record)
     if down:
@@ -88,7 +90,9 @@ def ending_by_signal(record: JobRecord | None, down: str, now: float) -> JobEnd:
         return _REASONS[record.reason]
     # The end of a running job is its time limit; that of an ending one is now.
     limited = record.state == "RUNNING" and record.ends is not None and record.ends - now < NOTICE_MARGIN_S
-    return "time_limit" if limited else "cancelled"
+    if limited:
+        return "time_limit"
+    return None if record.state == "RUNNING" else "cancelled"
 
 
 def _in(nodes: str) -> str:

@@ -10,6 +10,8 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from runner.events.job import JobQueued
+
 SQUEUE_FORMAT = "%A|%T|%Q|%S|%e|%V|%N|%P|%r"
 SACCT_FORMAT = "JobIDRaw,State,ExitCode,Submit,Start,End,NodeList,Partition"
 
@@ -54,6 +56,19 @@ class JobRecord:
     @property
     def ended(self) -> bool:
         return self.state in ENDED
+
+
+def queued_event(job: JobRecord) -> JobQueued:
+    """Return the place of a job in the queue as an event at time 0: the run may have no clock yet."""
+    return JobQueued(
+        t=0,
+        job=job.id,
+        state=job.state,
+        reason=job.reason,
+        priority=job.priority,
+        starts=job.starts,
+        partition=job.partition,
+    )
 
 
 def parse_squeue(output: str) -> Iterator[JobRecord]:

@@ -91,6 +91,8 @@ class Supervision:
     _stop: str | None = None
     _job: str = ""
     """the job of Slurm that the run is part of; empty: none"""
+    _stage_jobs: job.StageJobs | None = None
+    """the jobs of its stages, if srun waits for nodes; None: it does not"""
     _job_ends: bool = False
     """Slurm asked for the stop"""
     _ending: Ending | None = None
@@ -108,14 +110,16 @@ class Supervision:
         self._devices = DeviceLocks(run)
         self._disk = DiskSync(self.run_dir)
         self._job = job.own_job(self.plan)
+        if self.plan.job is not None and self.plan.job.mode == "srun":
+            self._stage_jobs = job.StageJobs(run)
 
     def ask_to_stop(self, by: str) -> None:
         self._stop = self._stop or by
 
     def terminate(self) -> None:
         """Stop the run because of SIGTERM, which Slurm sends before it ends a job."""
-        self._job_ends = bool(self._job) and self._stop is None
-        self.ask_to_stop(job.SLURM_ENDS if self._job_ends else _sigterm_origin())
+        self._job_ends = bool(job.own_job(self.plan)) and self._stop is None
+        self.ask_to_stop(job.SIGTERM_BY if self._job_ends else _sigterm_origin())
 
     def run(self) -> None:
         """Run the plan; an internal error ends the run as failed, with its cause in the log."""
@@ -270,6 +274,8 @@ class Supervision:
         log = layout.stage_log(self._run_log.run_dir, stage.index, stage.name) if stage is not None else None
         self._run_log.emit(self._host.sample(log))
         hellos = [rank.hello for rank in self._run_log.state.ranks.values() if rank.hello is not None]
+        if self._stage_jobs is not None and not hellos:
+            self._note_stage_job(self._stage_jobs)
         ranks = {hello.rank: hello.pid for hello in hellos}
         beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members, ranks)
         if beat is not None:
@@ -379,6 +385,12 @@ class Supervision:
         if self._run_log.state.failure is None:
             self._run_log.fail(ending.cause, remedy=ending.remedy)
         return ("stopped" if ending.end == "cancelled" else "failed"), ending.end
+
+    def _note_stage_job(self, jobs: job.StageJobs) -> None:
+        event = jobs.poll(time.monotonic())
+        if event is not None:
+            self._job = event.job
+            self._run_log.emit(event)
 
     def _find_job_end(self) -> Ending | None:
         if self._job and self._ending is None:

@@ -346,7 +346,7 @@ class TrtllmPlanner:
         """Return srun, or mpirun as a user calls it: binding and mapping of ranks change what is measured."""
         profile, slurm, ranks = self.profile, self.profile.launch.slurm, self.profile.parallel.ranks
         if slurm is not None:
-            return ranks_argv(slurm, profile.name, self._place, ranks, gpus=ranks)
+            return ranks_argv(slurm, self._place, ranks, gpus=ranks)
         return self.launch.argv(as_called=True)
 
     def _observer(self) -> str:
@@ -368,7 +368,7 @@ class TrtllmPlanner:
         env = env | profile.launch.env
         container_ref = ""
         if profile.launch.slurm is not None and name not in ("smoke", "benchmark"):
-            argv = [*task_argv(profile.launch.slurm, profile.name, self._place, gpus=1), *argv]
+            argv = [*task_argv(profile.launch.slurm, self._place, gpus=1), *argv]
         if inside is not None:
             command = container.wrap_command(
                 inside,

@@ -43,10 +43,10 @@ def job_words(profile: BenchProfile, installation: BenchInstallation, place: Pla
     if slurm is None:
         return []
     if name == "dataset":
-        return task_argv(slurm, profile.name, place, gpus=0)
+        return task_argv(slurm, place, gpus=0)
     folder = os.path.dirname(installation.program)
     script = f"{folder}/{BENCH_LAUNCHER}" if folder else BENCH_LAUNCHER
-    return [*ranks_argv(slurm, profile.name, place, ranks, gpus=ranks), script]
+    return [*ranks_argv(slurm, place, ranks, gpus=ranks), script]
 
 
 def _open_mpirun(section: Mpirun, python: str) -> MpirunProgram:

@@ -51,13 +51,13 @@ def test_killed_supervisor_is_not_a_failed_job() -> None:
     ("answer", "silent", "now", "end"),
     [
         ("scontrol-notice", "", 1795974711.0, "time_limit"),
-        ("scontrol-notice", "", 1795974600.0, "cancelled"),
+        ("scontrol-notice", "", 1795974600.0, None),
         ("scontrol-notice", "n1", 1795974600.0, "node_failed"),
         ("scontrol-preempted", "", 1795975448.0, "preempted"),
         ("scontrol-cancelled", "", 1795975821.0, "cancelled"),
     ],
 )
-def test_why_slurm_sends_sigterm(answer: str, silent: str, now: float, end: str) -> None:
+def test_why_slurm_sends_sigterm(answer: str, silent: str, now: float, end: str | None) -> None:
     assert ending_by_signal(parse_scontrol(recorded(answer)), silent, now) == end
 
 

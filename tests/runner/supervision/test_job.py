@@ -6,6 +6,7 @@ import time
 
 import pytest
 
+from runner import events as ev
 from runner.supervision import job
 from tests.support.slurm import SlurmPrograms, recorded
 
@@ -22,7 +23,7 @@ GIVEN_BACK = "JobId=38 JobName=interactive JobState=COMPLETED Reason=None NodeLi
         (GIVEN_BACK, False, "cancelled"),
         (recorded("scontrol-notice"), False, None),
         ("", False, None),
-        ("", True, "cancelled"),
+        ("", True, None),
     ],
     ids=["warned", "taken", "scancel", "late", "given back", "runs", "unknown", "unknown end"],
 )
@@ -44,3 +45,20 @@ def test_silent_node_is_named(slurm: SlurmPrograms) -> None:
     found = job.find_end("3", signalled=True, environ={"SLURM_JOB_NODELIST": "n[1-2]"})
     assert found is not None
     assert (found.end, found.cause) == ("node_failed", "a node of job 3 failed (n2): NODE_FAIL")
+
+
+def test_queue_of_srun_is_told_once_until_it_changes(slurm: SlurmPrograms) -> None:
+    jobs = job.StageJobs("r")
+    waiting = "17|PENDING|42|N/A|N/A|1795975706||main|Resources\n"
+    slurm.answer("squeue", waiting)
+    first = jobs.poll(10.0)
+    assert isinstance(first, ev.JobQueued)
+    assert (first.job, first.reason) == ("17", "Resources")
+    assert jobs.poll(11.0) is None
+    assert jobs.poll(20.0) is None
+    assert len(slurm.calls("squeue")) == 2
+    slurm.answer("squeue", waiting.replace("PENDING", "RUNNING").replace("||", "|n[1-2]|"))
+    started = jobs.poll(30.0)
+    assert isinstance(started, ev.JobStarted)
+    assert started.nodes == "n[1-2]"
+    assert jobs.poll(40.0) is None
