@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import msgspec
@@ -19,13 +19,56 @@ from runner.slurm.records import SQUEUE_FORMAT, JobRecord, parse_scontrol, parse
 
 ANSWER_S = 3.0
 """How long Slurm may take; it kills a job that it ends after `KillWait`, 30 s by default"""
-_STATES = {"time_limit": "TIMEOUT", "preempted": "PREEMPTED", "node_failed": "NODE_FAIL"}
+COMPLETING_TRIES, COMPLETING_S = 10, 0.5
+"""How often the end of a job is asked for, whose state is hidden while it is completing"""
+_STATES: dict[ev.JobEnd, str] = {
+    "time_limit": "TIMEOUT",
+    "preempted": "PREEMPTED",
+    "node_failed": "NODE_FAIL",
+    "out_of_memory": "OUT_OF_MEMORY",
+}
 SIGTERM_BY = "SIGTERM, which Slurm sends before it ends a job"
 
 
-def own_job(plan: Plan, environ: Mapping[str, str] = os.environ) -> str:
-    """Return the number of the job that this process is part of; empty: the run uses none."""
-    return environ.get("SLURM_JOB_ID", "") if plan.job is not None else ""
+class RunJob:
+    """The job of Slurm that a run uses, as its supervisor sees it; without one, nothing happens here."""
+
+    def __init__(self, plan: Plan, run: str, environ: Mapping[str, str] = os.environ) -> None:
+        request = plan.job
+        self.inside = environ.get("SLURM_JOB_ID", "") if request is not None else ""
+        """the job that this process is part of; empty: none"""
+        self.number = self.inside
+        """the job of the run; empty: none, or not known yet"""
+        self.ends = False
+        """Slurm asked for the end of the run"""
+        waits = request is not None and request.mode == "srun"
+        self._stages = StageJobs(run) if waits else None
+        self._ending: Ending | None = None
+
+    def begin(self) -> Iterator[ev.JobStarted]:
+        """Yield what is known of the job at the start of the run."""
+        if self.inside:
+            yield started_event(self.inside)
+
+    def poll(self) -> Iterator[ev.JobQueued | ev.JobStarted]:
+        """Yield what changed while srun of a stage waits for nodes."""
+        event = self._stages.poll(time.monotonic()) if self._stages is not None else None
+        if event is not None:
+            self.number = event.job
+            yield event
+
+    def find_end(self) -> Ending | None:
+        """Return how Slurm ended the job; None: it did not."""
+        if self.number and self._ending is None:
+            self._ending = find_end(self.number, inside=bool(self.inside), signalled=self.ends)
+        return self._ending
+
+    def end_of_run(self, status: ev.RunStatus) -> tuple[ev.RunStatus, Ending | None]:
+        """Return the status of a run, and how Slurm ended its job, which explains a failed stage as well."""
+        ending = self.find_end() if self.ends or status == "failed" else None
+        if ending is None:
+            return status, None
+        return ("stopped" if ending.end == "cancelled" else "failed"), ending
 
 
 def started_event(number: str, environ: Mapping[str, str] = os.environ) -> ev.JobStarted:
@@ -42,16 +85,19 @@ def started_event(number: str, environ: Mapping[str, str] = os.environ) -> ev.Jo
     )
 
 
-def find_end(number: str, *, signalled: bool, environ: Mapping[str, str] = os.environ) -> Ending | None:
+def find_end(
+    number: str, *, inside: bool, signalled: bool, environ: Mapping[str, str] = os.environ
+) -> Ending | None:
     """Return how Slurm ended a job; None: it did not.
 
     Args:
         number: the job.
-        signalled: this process got SIGTERM, which a script gets from Slurm only.
-        environ: variables of a process of the job.
+        inside: this process is part of it, so it does not end because a stage does.
+        signalled: this process got SIGTERM, which Slurm sends before it ends a job.
+        environ: variables of this process.
     """
-    record = _ask(number)
-    over = record is not None and (record.ended or record.state == "COMPLETING")
+    record = _ask(number) if inside else _ask_until_ended(number)
+    over = record is not None and (record.ended or (inside and record.state == "COMPLETING"))
     if not (signalled or over or (record is not None and record.preempted)):
         return None
     # The controller leaves out a failed node when it ends the job.
@@ -59,13 +105,13 @@ def find_end(number: str, *, signalled: bool, environ: Mapping[str, str] = os.en
     silent = _silent_nodes(nodes)
     has_ended = record is not None and record.ended
     end = end_of(record) if record and has_ended else ending_by_signal(record, silent, time.time())
-    if end is None:
+    if end == "failed" and inside:
+        # The shell of salloc ended; the stages of a job script end before it.
+        return Ending("cancelled", f"the allocation, job {number}, was given back while the run used it")
+    if end is None or end == "failed":
         return None
     if end == "node_failed":
         nodes = silent
-    if end == "failed":
-        # The shell of salloc ended; the stages of a job script end before it.
-        return Ending("cancelled", f"the allocation, job {number}, was given back while the run used it")
     return explain(JobRecord(id=number, state=_STATES.get(end, "CANCELLED"), nodes=nodes), started=True)
 
 
@@ -108,6 +154,16 @@ class StageJobs:
 def _ask(number: str) -> JobRecord | None:
     answer = ask(["scontrol", "show", "job", "--oneliner", number], ANSWER_S)
     return None if answer.problem else parse_scontrol(answer.output)
+
+
+def _ask_until_ended(number: str) -> JobRecord | None:
+    record = _ask(number)
+    for _ in range(COMPLETING_TRIES):
+        if record is None or record.state != "COMPLETING":
+            break
+        time.sleep(COMPLETING_S)
+        record = _ask(number)
+    return record
 
 
 def _silent_nodes(nodes: str) -> str:

@@ -24,12 +24,12 @@ from runner.plan.plan import Plan, Stage
 from runner.run import layout, liveness
 from runner.run.device_locks import DeviceLocks, Occupied, device_user
 from runner.run.scratch import make_scratch, remove_scratch
-from runner.slurm.ends import Ending
 from runner.state import cuda_devices
-from runner.supervision import hook, job
+from runner.supervision import hook
 from runner.supervision.collector import Collector
 from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
+from runner.supervision.job import SIGTERM_BY, RunJob
 from runner.supervision.run_log import RunLog
 from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry import host
@@ -87,16 +87,9 @@ class Supervision:
     _members: processes.RunProcesses = field(init=False)
     _devices: DeviceLocks = field(init=False)
     _disk: DiskSync = field(init=False)
+    _job: RunJob = field(init=False)
     _host: host.HostSampler = field(default_factory=host.HostSampler)
     _stop: str | None = None
-    _job: str = ""
-    """the job of Slurm that the run is part of; empty: none"""
-    _stage_jobs: job.StageJobs | None = None
-    """the jobs of its stages, if srun waits for nodes; None: it does not"""
-    _job_ends: bool = False
-    """Slurm asked for the stop"""
-    _ending: Ending | None = None
-    """how Slurm ended the job; None: it did not, or was not asked yet"""
     _deadline: float = math.inf
     """when the time limit of the run ends (monotonic, s)"""
     _watch: TelemetryMonitor | None = None
@@ -109,17 +102,15 @@ class Supervision:
         self._members = processes.RunProcesses(run, self.run_dir / layout.PROCESSES, spared=set())
         self._devices = DeviceLocks(run)
         self._disk = DiskSync(self.run_dir)
-        self._job = job.own_job(self.plan)
-        if self.plan.job is not None and self.plan.job.mode == "srun":
-            self._stage_jobs = job.StageJobs(run)
+        self._job = RunJob(self.plan, run)
 
     def ask_to_stop(self, by: str) -> None:
         self._stop = self._stop or by
 
     def terminate(self) -> None:
         """Stop the run because of SIGTERM, which Slurm sends before it ends a job."""
-        self._job_ends = bool(job.own_job(self.plan)) and self._stop is None
-        self.ask_to_stop(job.SIGTERM_BY if self._job_ends else _sigterm_origin())
+        self._job.ends = bool(self._job.inside) and self._stop is None
+        self.ask_to_stop(SIGTERM_BY if self._job.ends else _sigterm_origin())
 
     def run(self) -> None:
         """Run the plan; an internal error ends the run as failed, with its cause in the log."""
@@ -151,8 +142,8 @@ class Supervision:
                 version=VERSION,
             )
         )
-        if self._job:
-            self._run_log.emit(job.started_event(self._job))
+        for event in self._job.begin():
+            self._run_log.emit(event)
         for note in self.plan.notes:
             self._run_log.warn(note)
         device = "cpu" if self.plan.devices == ["cpu"] else "cuda"
@@ -204,7 +195,7 @@ class Supervision:
             clear_orphans=self._clear_orphans,
             cgroup=self._members.cgroup,
             deadline=self._deadline,
-            job_end=self._find_job_end,
+            job_end=self._job.find_end,
         )
 
     def _skip(self, index: int, stage: Stage) -> ev.StageStatus:
@@ -274,8 +265,8 @@ class Supervision:
         log = layout.stage_log(self._run_log.run_dir, stage.index, stage.name) if stage is not None else None
         self._run_log.emit(self._host.sample(log))
         hellos = [rank.hello for rank in self._run_log.state.ranks.values() if rank.hello is not None]
-        if self._stage_jobs is not None and not hellos:
-            self._note_stage_job(self._stage_jobs)
+        for event in self._job.poll() if not hellos else ():
+            self._run_log.emit(event)
         ranks = {hello.rank: hello.pid for hello in hellos}
         beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members, ranks)
         if beat is not None:
@@ -372,27 +363,9 @@ class Supervision:
         remove_scratch(self.run_dir)
         logger.info("run %s ended: %s", self.run_dir.name, status)
         layout.remove_if_empty(self.run_dir / "supervisor.log")
-        status, job_end = self._end_of_job(status)
-        self._disk.finish()  # before the log says how the run ended
-        self._run_log.close(status, job_end)
-        hook.start(self.run_dir, self.plan)
-
-    def _end_of_job(self, status: ev.RunStatus) -> tuple[ev.RunStatus, ev.JobEnd | None]:
-        """Return the status of a run whose job Slurm ended, which explains a failed stage as well."""
-        ending = self._find_job_end() if self._job_ends or status == "failed" else None
-        if ending is None:
-            return status, None
-        if self._run_log.state.failure is None:
+        status, ending = self._job.end_of_run(status)
+        if ending is not None and self._run_log.state.failure is None:
             self._run_log.fail(ending.cause, remedy=ending.remedy)
-        return ("stopped" if ending.end == "cancelled" else "failed"), ending.end
-
-    def _note_stage_job(self, jobs: job.StageJobs) -> None:
-        event = jobs.poll(time.monotonic())
-        if event is not None:
-            self._job = event.job
-            self._run_log.emit(event)
-
-    def _find_job_end(self) -> Ending | None:
-        if self._job and self._ending is None:
-            self._ending = job.find_end(self._job, signalled=self._job_ends)
-        return self._ending
+        self._disk.finish()  # before the log says how the run ended
+        self._run_log.close(status, ending.end if ending is not None else None)
+        hook.start(self.run_dir, self.plan)

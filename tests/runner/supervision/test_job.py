@@ -34,7 +34,7 @@ def test_end_of_the_own_job(
     if shown:
         slurm.answer("scontrol", shown)
     slurm.answer("sinfo")
-    found = job.find_end("38", signalled=signalled)
+    found = job.find_end("38", inside=True, signalled=signalled)
     assert (found.end if found is not None else None) == end
 
 
@@ -42,7 +42,7 @@ def test_silent_node_is_named(slurm: SlurmPrograms) -> None:
     """At the end the controller lists the other nodes only."""
     slurm.answer("scontrol", recorded("scontrol-cancelled"))
     slurm.answer("sinfo", "n2\nn2\n")
-    found = job.find_end("3", signalled=True, environ={"SLURM_JOB_NODELIST": "n[1-2]"})
+    found = job.find_end("3", inside=True, signalled=True, environ={"SLURM_JOB_NODELIST": "n[1-2]"})
     assert found is not None
     assert (found.end, found.cause) == ("node_failed", "a node of job 3 failed (n2): NODE_FAIL")
 
@@ -62,3 +62,15 @@ def test_queue_of_srun_is_told_once_until_it_changes(slurm: SlurmPrograms) -> No
     assert isinstance(started, ev.JobStarted)
     assert started.nodes == "n[1-2]"
     assert jobs.poll(40.0) is None
+
+
+@pytest.mark.parametrize(
+    ("state", "end"),
+    [("FAILED", None), ("COMPLETED", None), ("TIMEOUT", "time_limit"), ("CANCELLED", "cancelled")],
+)
+def test_stage_that_fails_ends_its_own_job(slurm: SlurmPrograms, state: str, end: str | None) -> None:
+    """Without an allocation the job of a stage ends with it."""
+    slurm.answer("scontrol", GIVEN_BACK.replace("COMPLETED", state))
+    slurm.answer("sinfo")
+    found = job.find_end("38", inside=False, signalled=False)
+    assert (found.end if found is not None else None) == end
