@@ -17,12 +17,13 @@ from typing import get_args
 
 from runner.errors import UserError
 from runner.history.run_entry import RunEntry
+from runner.state.job import JOB_END_WORDS, state_word
 from runner.state.run import LiveStatus
 
 Test = Callable[[RunEntry], bool]
 
 _TERM = re.compile(r'(?P<negated>-?)(?:(?P<key>[A-Za-z]+):)?(?P<value>"[^"]*"?|\S*)')
-_STATES = (*get_args(LiveStatus), "ended", "active", "foreign")
+_STATES = (*get_args(LiveStatus), *JOB_END_WORDS.values(), "ended", "active", "foreign")
 _OPERATORS = {">=": operator.ge, "<=": operator.le, ">": operator.gt, "<": operator.lt, "=": operator.eq}
 _COMPARISON = re.compile(r"(>=|<=|>|<|=|)(\d+(?:\.\d+)?)([A-Za-z]*)")
 _SECONDS: dict[str, float] = {"s": 1, "m": 60, "min": 60, "h": 3600, "d": 86400, "w": 7 * 86400}
@@ -116,7 +117,7 @@ def _word(text: str) -> Test:
 
     def test(entry: RunEntry) -> bool:
         tags = " ".join(entry.tags)
-        state = "no run" if entry.foreign else entry.status
+        state = "no run" if entry.foreign else f"{entry.status}\n{state_word(entry.status, entry.job_end)}"
         words = f"{entry.profile}\n{entry.name}\n{state}\n{entry.engine}\n{tags}\n{entry.note}\n{entry.run}"
         return matches(words.lower())
 
@@ -185,7 +186,8 @@ def _status(word: str) -> Test:
     def test(entry: RunEntry) -> bool:
         if entry.foreign:
             return "foreign" in meant
-        return entry.status in meant or ("ended" if entry.ended else "active") in meant
+        word = state_word(entry.status, entry.job_end)
+        return word in meant or entry.status in meant or ("ended" if entry.ended else "active") in meant
 
     return test
 

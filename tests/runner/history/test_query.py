@@ -151,3 +151,10 @@ def test_an_entry_stays_what_it_is() -> None:
     result: list[RunEntry] = filter_entries(runs, "", now=NOW)
     assert result == RUNS
     assert result is not runs
+
+
+def test_end_of_a_job_is_a_status_of_its_own() -> None:
+    late = entry("0007", "on-slurm", "failed", job_end="time_limit")
+    for text in ("status:timeout", "status:failed", "timeout"):
+        assert filter_entries([*RUNS, late], text, now=NOW)[-1] is late
+    assert late not in filter_entries([late], "status:preempted", now=NOW)
