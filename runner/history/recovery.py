@@ -191,10 +191,11 @@ def _job_verdict(run_dir: Path, job: EndedJob, state: RunState, t: int) -> list[
         return [ev.Failure(t=t, cause=cause), ev.RunEnded(t=t, status="lost", wall=time.time())]
     ending = explain(job.record, started=state.started is not None)
     if ending.end == "cancelled":
-        by = layout.read_stop_request(run_dir)
-        cancelled = ev.RunEnded(t=t, status="stopped", wall=time.time(), job_end="cancelled")
-        why: ev.AnyEvent = ev.Stopping(t=t, by=by) if by else ev.Failure(t=t, cause=ending.cause)
-        return [why, cancelled]
+        wall = time.time()
+        if by := layout.read_stop_request(run_dir):
+            return [ev.Stopping(t=t, by=by), ev.RunEnded(t=t, status="stopped", wall=wall)]
+        ended = ev.RunEnded(t=t, status="stopped", wall=wall, job_end="cancelled")
+        return [ev.Failure(t=t, cause=ending.cause), ended]
     is_lost = ending.end == "failed" and state.started is not None
     cause = f"the run was lost: {ending.cause}" if is_lost else ending.cause
     return [

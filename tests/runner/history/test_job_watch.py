@@ -122,7 +122,7 @@ def test_stop_cancels_a_job_that_waits(slurm: SlurmPrograms) -> None:
     slurm.answer("scancel")
     run_dir = submitted()
     entry = stop_run(run_dir, "alice, with trtbench-tui stop")
-    assert (entry.status, entry.job_end) == ("stopped", "cancelled")
+    assert (entry.status, entry.job_end) == ("stopped", None)
     stopping = state_of(run_dir).stopping
     assert stopping is not None
     assert stopping.by == "alice, with trtbench-tui stop"
