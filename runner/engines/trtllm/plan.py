@@ -344,7 +344,7 @@ class TrtllmPlanner:
 
     def _ranks(self) -> list[str]:
         """Return srun, or mpirun as a user calls it: binding and mapping of ranks change what is measured."""
-        profile, slurm, ranks = self.profile, self.profile.launch.slurm, self.profile.parallel.ranks
+        slurm, ranks = self.profile.launch.slurm, self.profile.parallel.ranks
         if slurm is not None:
             return ranks_argv(slurm, self._place, ranks, gpus=ranks)
         return self.launch.argv(as_called=True)
