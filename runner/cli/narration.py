@@ -255,7 +255,8 @@ def _sentence(event: ev.AnyEvent) -> str:
         case ev.Stopping():
             return f"stopping, requested by {event.by}"
         case ev.Swept():
-            return f"{event.killed} remaining processes had to be killed"
+            where = f" on {event.node}" if event.node else ""
+            return f"{event.killed} remaining processes{where} had to be killed"
         case ev.Failure():
             return f"failed: {event.cause}"
         case ev.RunEnded():

@@ -306,6 +306,8 @@ class Swept(Event, frozen=True, kw_only=True, tag="swept", gc=False):
     """number of processes that were killed"""
     left: Count
     """number of processes that remain"""
+    node: str = ""
+    """where, if not on the first node"""
 
 
 class Gap(Event, frozen=True, kw_only=True, tag="gap", gc=False):

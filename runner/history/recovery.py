@@ -28,6 +28,10 @@ from runner.util.processes import RunProcesses, kill_all
 
 _FINISHED_WITHOUT = "the supervisor died after the last stage had ended"
 _STOPPED_WITHOUT = "the supervisor died while it stopped the run"
+_OTHER_NODES = (
+    "other nodes end the processes of this run by themselves: within half a minute after the supervisor died,"
+    " two minutes if the network is down"
+)
 
 
 def recover(run_dir: Path, *, wait: bool = True) -> list[ev.AnyEvent] | None:
@@ -149,6 +153,8 @@ class _Recovery:
             killed, left = kill_all(members)
             if killed or left:
                 swept.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
+        if self.plan.nodes is not None:
+            swept.append(ev.Notice(t=self.state.last_t, level="info", text=_OTHER_NODES))
         if self.can_write and self.is_original:
             remove_scratch(self.run_dir)
         return swept

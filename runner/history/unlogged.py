@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from runner import events as ev
@@ -15,6 +17,8 @@ from runner.errors import UserError
 from runner.events.journal import EventReader, LineReader
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
+from runner.state import nodes
+from runner.state.nodes import NodeState
 from runner.state.run import RunState
 from runner.supervision.collector import Collector
 
@@ -32,12 +36,13 @@ def find_unlogged(run_dir: Path, plan: Plan, state: RunState) -> list[ev.AnyEven
     stage = state.stage
     if stage is None or stage.ended is not None or stage.index >= len(plan.stages):
         return []
-    logged = _LoggedStage()
+    logged = _LoggedStage(state.nodes)
     reader = EventReader(run_dir / layout.EVENTS)
     while batch := reader.read():
         for event in batch:
             logged.add(event)
     collector = _collector(run_dir, plan, stage.index)
+    collector.convert = partial(nodes.on_first_clock, state.nodes)
     records: list[ev.AnyEvent] = []
     printed: list[ev.AnyEvent] = []
     before = -1
@@ -80,6 +85,9 @@ def _size(path: Path) -> int:
 class _LoggedStage:
     """What the log has of the last stage, to tell new events from logged ones."""
 
+    nodes: Mapping[str, NodeState]
+    elsewhere: set[int] = field(default_factory=set)
+    """ranks of other nodes: the log has converted times of them, so their records are counted"""
     last_t: dict[int, int] = field(default_factory=dict)
     """rank -> time of its last record; a rank writes its records in the order of time"""
     records: dict[int, int] = field(default_factory=dict)
@@ -101,6 +109,7 @@ class _LoggedStage:
         elif isinstance(event, ev.Notice) and event.rank is None:
             self.notices.add(event.text)
         elif (rank := _rank_of(event)) is not None:
+            self._note_node(event)
             self.last_t[rank] = event.t
             self.records[rank] = self.records.get(rank, 0) + 1
 
@@ -111,10 +120,13 @@ class _LoggedStage:
         for event in events:
             rank = _rank_of(event)
             if rank is not None:
+                self._note_node(event)
                 self.records[rank] = self.records.get(rank, 0) - 1
+                is_counted = self.records[rank] >= 0
                 # The log has another time for records that are dated in the future.
-                is_logged = event.t > time.monotonic_ns() and self.records[rank] >= 0
-                if event.t > self.last_t.get(rank, -1) and not is_logged:
+                is_logged = event.t > time.monotonic_ns() and is_counted
+                is_new = event.t > self.last_t.get(rank, -1) and not is_logged
+                if not is_counted if rank in self.elsewhere else is_new:
                     records.append(event)
             elif isinstance(event, ev.EngineIteration):
                 self.engine_iterations -= 1
@@ -124,6 +136,10 @@ class _LoggedStage:
                 isinstance(event, ev.Notice) and event.text not in self.notices
             ):
                 printed.append(event)
+
+    def _note_node(self, event: ev.AnyEvent) -> None:
+        if isinstance(event, ev.Hello) and nodes.is_elsewhere(self.nodes, event.host):
+            self.elsewhere.add(event.rank)
 
 
 def _rank_of(event: ev.AnyEvent) -> int | None:

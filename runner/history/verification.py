@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -21,6 +22,7 @@ from runner.report.files import read_report, read_summary
 from runner.report.model import ConfigurationReport, Report
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
+from runner.state import nodes
 from runner.state.run import ENDED_STATUSES, RunState
 from runner.util.formatting import command, plural
 
@@ -106,7 +108,11 @@ class _Log:
     missing: list[str] = field(default_factory=list)
     """iterations that should be in the log"""
     seen: set[tuple[int, int]] = field(default_factory=set)
-    """rank and time of every record"""
+    """rank and time of every record; minus its count for a rank of another node (its times are converted)"""
+    elsewhere: set[int] = field(default_factory=set)
+    """ranks of other nodes"""
+    counts: Counter[int] = field(default_factory=Counter)
+    """records of these ranks"""
 
     def read(self) -> None:
         """Read the whole log."""
@@ -126,7 +132,7 @@ class _Log:
         self.is_last_the_end = isinstance(event, ev.RunEnded)
         self.ends += self.is_last_the_end
         if isinstance(event, ev.Hello | ev.Iteration | ev.Bye):
-            self.seen.add((event.rank, event.t))
+            self.seen.add(self._identity(event, self.counts))
         if isinstance(event, ev.Iteration):
             key = (event.stage, event.config, event.rank, event.phase)
             due = self.next_iteration.get(key, 0)
@@ -134,6 +140,14 @@ class _Log:
                 which = f"{event.phase} iteration {due}"
                 self.missing.append(f"{which} of configuration {event.config}, rank {event.rank}")
             self.next_iteration[key] = event.i + 1
+
+    def _identity(self, event: ev.Hello | ev.Iteration | ev.Bye, counts: Counter[int]) -> tuple[int, int]:
+        """Return what `seen` has of a record; `counts` has the records of its rank so far."""
+        rank = event.rank
+        if isinstance(event, ev.Hello) and nodes.is_elsewhere(self.state.nodes, event.host):
+            self.elsewhere.add(rank)
+        counts[rank] += 1
+        return rank, -counts[rank] if rank in self.elsewhere else event.t
 
     @property
     def is_running(self) -> bool:
@@ -186,13 +200,14 @@ class _Log:
         if self.is_running:
             return Check("ranks", "pass", "compared with the log once the run has ended")
         found, absent = 0, []
+        counts: Counter[int] = Counter()
         for path in sorted((self.run_dir / layout.RANKS).rglob("*.jsonl")):
             reader = LineReader(path)
             while chunk := reader.read():
                 for event in _records(chunk):
                     if isinstance(event, ev.Hello | ev.Iteration | ev.Bye):
                         found += 1
-                        if (event.rank, event.t) not in self.seen:
+                        if self._identity(event, counts) not in self.seen:
                             absent.append(f"{path.name} at {event.t}")
         if absent:
             return Check("ranks", "fail", f"{len(absent)} records are not in the log: {_named(absent)}")

@@ -33,7 +33,7 @@ LAST_FRAMES_S = 20.0
 """How long the end waits for acknowledgements."""
 TOKEN_S = 1.0
 """How long the token of a shared run directory is looked for: a network file system may show it late."""
-NICE = 10
+NICE = 5
 _MOST_PENDING = 1 << 16
 """bytes that wait for a launcher that does not read; then frames are sent again later"""
 

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import IO
 
 from runner import events as ev
 from runner.events.journal import LineReader
@@ -24,7 +20,6 @@ from runner.state import cuda_devices
 from runner.telemetry.host import HostSampler
 from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import processes
-from runner.util.daemon import IMPORT_ROOT
 from runner.util.files import make_folders, write_atomically
 
 MOST_BACKLOG = 2000
@@ -33,22 +28,6 @@ LOCK_S = 0.5
 HOST_S = 1.0
 LAST_READING_S = 2.0
 SWEEP_S = 6.0
-_CALL = """
-import importlib, sys
-sys.path.insert(0, sys.argv[1])
-print(importlib.import_module(sys.argv[2]).report(sys.argv[3]))
-"""
-
-
-@dataclass(slots=True)
-class _Calling:
-    """A `Call` that is under way."""
-
-    command: msg.Call
-    child: subprocess.Popen[bytes]
-    output: IO[bytes]
-    errors: IO[bytes]
-    until: float
 
 
 @dataclass
@@ -77,7 +56,6 @@ class Duties:
     """readings that were left out because too many wait"""
     _files: dict[Path, LineReader] = field(default_factory=dict)
     _sweeping: tuple[msg.Sweep, float] | None = None
-    _calls: list[_Calling] = field(default_factory=list)
     _ending: tuple[msg.End, float] | None = None
     _temporary: Path | None = None
 
@@ -98,8 +76,6 @@ class Duties:
                     self._watch.read_energy()
             case msg.Sweep():
                 self._sweeping = command, now + command.grace_s
-            case msg.Call():
-                self._call(command, now)
             case msg.End():
                 if self._watch is not None:
                     self._watch.finish()
@@ -126,8 +102,6 @@ class Duties:
             self._follow()
         if self._sweeping is not None:
             self._sweep(*self._sweeping, now)
-        for call in list(self._calls):
-            self._finish_call(call, exits, now)
         if self._ending is not None and self._sweeping is None:
             self._end(*self._ending, now)
 
@@ -232,40 +206,6 @@ class Duties:
                 return  # answered when the rest of the records is on its way
         self._sweeping = None
         self.report(msg.Done(id=command.id, killed=killed, left=left))
-
-    def _call(self, command: msg.Call, now: float) -> None:
-        output = tempfile.TemporaryFile()  # noqa: SIM115 - both are closed with the answer
-        errors = tempfile.TemporaryFile()  # noqa: SIM115
-        argv = [sys.executable, "-c", _CALL, str(IMPORT_ROOT), command.module, command.argument]
-        try:
-            child = subprocess.Popen(
-                argv, cwd="/", stdin=subprocess.DEVNULL, stdout=output, stderr=errors, start_new_session=True
-            )
-        except OSError as error:
-            self._answer(command.id, str(error))
-            return
-        self._calls.append(_Calling(command, child, output, errors, now + command.timeout_s))
-
-    def _finish_call(self, call: _Calling, exits: dict[int, int], now: float) -> None:
-        code = exits.get(call.child.pid)
-        if code is None and now < call.until:
-            return
-        self._calls.remove(call)
-        call.child.returncode = code  # this process reaps its children itself
-        problem = ""
-        if code is None:
-            problem = f"{call.command.module} did not answer within {call.command.timeout_s:.0f} s"
-            with contextlib.suppress(OSError):
-                os.killpg(call.child.pid, 9)
-        elif code != 0:
-            call.errors.seek(0)
-            said = call.errors.read().decode("utf-8", "replace").strip().splitlines()
-            problem = said[-1] if said else f"{call.command.module} ended with exit code {code}"
-        call.output.seek(0)
-        text = "" if problem else call.output.read().decode("utf-8", "replace").rstrip("\n")
-        self.report(msg.Done(id=call.command.id, problem=problem, text=text))
-        call.output.close()
-        call.errors.close()
 
     def _end(self, command: msg.End, until: float, now: float) -> None:
         if self._watch is not None and not self._watch.over and now < until:

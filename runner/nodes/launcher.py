@@ -102,6 +102,11 @@ class LauncherProcess:
             self.exit_code = self._child.poll()
         return self.exit_code
 
+    @property
+    def is_running(self) -> bool:
+        """It was started and has not ended."""
+        return self.pid > 0 and self.poll() is None
+
     def close(self) -> None:
         """End the input of the agents; those without the last command then clean up."""
         if self._child is not None and self._child.stdin is not None:
@@ -110,6 +115,6 @@ class LauncherProcess:
 
     def kill(self) -> None:
         """Kill the launcher; its agents see the end of their input."""
-        if self._child is not None and self.poll() is None:
+        if self._child is not None and self.is_running:
             with contextlib.suppress(ProcessLookupError):
                 self._child.kill()

@@ -21,6 +21,7 @@ from runner.nodes.frames import MARK, LineBuffer, Receiver, frames_in
 from runner.nodes.launcher import END_S, LauncherProcess
 from runner.nodes.node_names import match_hosts
 from runner.nodes.peer import FIRST_READINGS, Peer
+from runner.nodes.question import Question
 from runner.plan.node_launch import NodeLaunch
 from runner.run import layout
 from runner.util.files import open_append, write_atomically
@@ -34,22 +35,6 @@ REPEAT_S = 2.0
 RESTARTS = 1
 _MOST_PINGS = 300
 _POLL_S = 0.01
-
-
-@dataclass(slots=True)
-class Question:
-    """A command, and the answers of the nodes that were asked."""
-
-    command: msg.Command
-    missing: set[str]
-    answers: dict[str, msg.Done] = field(default_factory=dict)
-    again: float = 0.0
-    """when it is repeated (monotonic, s)"""
-
-    @property
-    def problems(self) -> dict[str, str]:
-        """Why a node could not do it."""
-        return {node: answer.problem for node, answer in self.answers.items() if answer.problem}
 
 
 @dataclass(slots=True)
@@ -96,23 +81,24 @@ class NodeLink:
     _rejoin_until: float | None = None
     _ending: bool = False
 
+    def __post_init__(self) -> None:
+        self._process = self._launcher_process()
+
     # --- start and end -------------------------------------------------------------------------------------
 
     def start(self) -> None:
         """Start the agents; whether that works is seen by `poll`."""
         with contextlib.suppress(OSError):  # then no node shares the directory, as far as it can tell
             write_atomically(self.run_dir / TOKEN, self._token.encode())
-        self._start_process()
-
-    def _start_process(self) -> None:
-        self._process = LauncherProcess(self.launch, self.run_dir, self._token, self.first)
         self._process.start()
-        self._lines, self._sessions = LineBuffer(), {}
+
+    def _launcher_process(self) -> LauncherProcess:
+        return LauncherProcess(self.launch, self.run_dir, self._token, self.first)
 
     @property
     def pids(self) -> set[int]:
         """The launcher of the agents: no process of the benchmark."""
-        return {self._process.pid} - {0}
+        return {self._process.pid} if self._process.is_running else set()
 
     @property
     def others(self) -> list[str]:
@@ -168,13 +154,12 @@ class NodeLink:
         self._ending = True
         found = self.wait(lambda: not ends.missing or self._is_cut_off, 2 * END_S)
         for node in ends.answers:
-            peer = self.peers[node]
-            found += peer.change("ended", f"the agent of node {peer.node} has ended")
-        found += self.wait(lambda: self._process.poll() is not None, END_S)
+            found += self.peers[node].change("ended", f"the agent of node {node} has ended")
+        if ends.answers:
+            found += self.wait(lambda: not self._process.is_running, END_S)
         self._process.close()
-        if self._process.poll() is None:
-            found += self.wait(lambda: self._process.poll() is not None, END_S)
-            self._process.kill()
+        found += self.wait(lambda: not self._process.is_running, END_S)
+        self._process.kill()
         with contextlib.suppress(OSError):
             (self.run_dir / TOKEN).unlink()
         if self.log is not None:
@@ -389,7 +374,9 @@ class NodeLink:
                 self._rejoin_until = now + JOIN_S
                 for peer in self.peers.values():
                     yield from peer.change("silent", f"{why}; it was started again")
-                self._start_process()
+                self._process = self._launcher_process()
+                self._lines, self._sessions = LineBuffer(), {}
+                self._process.start()
                 return
             for peer in self.peers.values():
                 if peer.status != "lost":

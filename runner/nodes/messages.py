@@ -78,30 +78,12 @@ class Sweep(_Command, frozen=True, kw_only=True, tag="sweep"):
     """how long processes may still end by themselves"""
 
 
-class Call(_Command, frozen=True, kw_only=True, tag="call"):
-    """Run `report(argument: str) -> str` of a module in a process of its own; the answer has its result."""
-
-    module: str
-    argument: str = ""
-    timeout_s: float = 60.0
-
-
 class End(_Command, frozen=True, kw_only=True, tag="end"):
     """Take a last reading, remove what the agent created, answer, and end."""
 
 
 Command = (
-    Ping
-    | Acknowledge
-    | Dismiss
-    | Begin
-    | WriteFile
-    | TakeDevices
-    | ReleaseDevices
-    | ReadEnergy
-    | Sweep
-    | Call
-    | End
+    Ping | Acknowledge | Dismiss | Begin | WriteFile | TakeDevices | ReleaseDevices | ReadEnergy | Sweep | End
 )
 
 
@@ -172,8 +154,6 @@ class Done(_Report, frozen=True, kw_only=True, tag="done"):
     id: int
     problem: str = ""
     """why it could not be done; empty: it was"""
-    text: str = ""
-    """the result of a `Call`"""
     unlocked: dict[str, str] = {}
     """device -> why it has no lock"""
     killed: int = 0

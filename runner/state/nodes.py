@@ -108,6 +108,17 @@ def natural_key(name: str) -> tuple[tuple[int, str], ...]:
     return tuple((int(part), "") if part.isdigit() else (-1, part) for part in re.split(r"(\d+)", name))
 
 
+def is_elsewhere(nodes: Mapping[str, NodeState], host: str) -> bool:
+    """Check whether a host is a node other than the first: its records have times of another clock."""
+    return host in nodes and not nodes[host].first
+
+
+def on_first_clock(nodes: Mapping[str, NodeState], host: str, t: int) -> int:
+    """Return a time of a host on the clock of the first node (CLOCK_MONOTONIC, ns), by its last offset."""
+    clock = nodes[host].clock if is_elsewhere(nodes, host) else None
+    return max(0, t - clock.offset_ns) if clock is not None else t
+
+
 def in_order(nodes: Mapping[str, NodeState]) -> list[NodeState]:
     """Return the nodes of a run: the first node, then the others by name."""
     return sorted(nodes.values(), key=lambda node: (not node.first, natural_key(node.name)))

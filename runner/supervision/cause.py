@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from runner.engines.diagnosis import Diagnosis, describe_exit
@@ -13,6 +14,8 @@ _NEVER_ENDED = (
     "a known bug makes it hang if it cannot write its iteration log: set benchmark.iteration_log: false,"
     " or raise benchmark.shutdown_timeout if ending takes long"
 )
+
+_LOST_NODE = "see whether that node is reachable and what its kernel log says, or leave it out of the hosts"
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,10 @@ class EndedProgram:
     """the time limit of the run ended it"""
     never_ended: str
     """what it did not finish after its measurement; empty: it ended by itself, or was stopped"""
+    lost_node: str = ""
+    """the node whose loss ended it; empty: none was lost"""
+    explain_node: Callable[[str], str] | None = None
+    """says what is known of a node (empty name: of all) that explains missing ranks; None: one machine"""
 
 
 def find_cause(program: EndedProgram, run_log: RunLog) -> tuple[str, str]:
@@ -50,11 +57,15 @@ def find_cause(program: EndedProgram, run_log: RunLog) -> tuple[str, str]:
             return "", ""
         known = diagnosis.known or (f"the benchmark {late} and was terminated; it had reported nothing", "")
         return known[0], known[1] or _NEVER_ENDED
+    if program.lost_node:
+        return f"{program.lost_node}, and the ranks reported nothing more", _LOST_NODE
     if program.exit_code != 0:
         cause, remedy = diagnosis.cause(program.exit_code)
+        if program.explain_node is not None and (why := program.explain_node("")):
+            return f"{cause}; {why}", remedy or _LOST_NODE
         sure = diagnosis.is_bus_error(program.exit_code)
         return _with_full_disk(cause, remedy, program, run_log, sure=sure)
-    if stage.reports and (missing := _missing_records(run_log.state)):
+    if stage.reports and (missing := missing_records(run_log.state, program.explain_node)):
         # A full disk or a lost connection is the cause of missing records.
         cause, remedy = (diagnosis.known[0], missing) if diagnosis.known is not None else (missing, "")
         return _with_full_disk(cause, remedy, program, run_log, sure=True)
@@ -87,15 +98,25 @@ def _with_full_disk(
     return (f"{full}: {cause}" if sure else f"{cause}; {full} at that time"), remedy
 
 
-def _missing_records(state: RunState) -> str:
-    """Return what is wrong with the records of the ranks; empty: they are complete."""
+def missing_records(state: RunState, explain_node: Callable[[str], str] | None = None) -> str:
+    """Return what is wrong with the records of the ranks; empty: they are complete.
+
+    Args:
+        state: of the run.
+        explain_node: as in `EndedProgram`; with it, the node of the rank is named.
+    """
     for rank in state.ranks.values():
         if rank.hello is None:
-            return f"rank {rank.rank} never reported: it did not start, or its records were lost"
+            why = f": {facts}" if explain_node is not None and (facts := explain_node("")) else ""
+            return f"rank {rank.rank} never reported: it did not start, or its records were lost{why}"
         if rank.hello.world != len(state.ranks):
             return f"rank {rank.rank} saw {rank.hello.world} ranks instead of {len(state.ranks)}"
+        host, where, why = rank.hello.host, "", ""
+        if explain_node is not None:
+            where = f" on {host}"
+            why = f": {facts}" if (facts := explain_node(host)) else ""
         if rank.bye is None:
-            return f"rank {rank.rank} ended after {rank.records} records without finishing"
+            return f"rank {rank.rank}{where} ended after {rank.records} records without finishing{why}"
         if not rank.complete:
-            return f"rank {rank.rank} sent {rank.bye.count} records, {rank.records} arrived"
+            return f"rank {rank.rank}{where} sent {rank.bye.count} records, {rank.records} arrived{why}"
     return ""

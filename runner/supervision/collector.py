@@ -5,9 +5,11 @@ from __future__ import annotations
 import math
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from runner import events as ev
 from runner.engines.diagnosis import Diagnosis
@@ -66,6 +68,8 @@ class Collector:
     diagnosis: Diagnosis = field(init=False)
     ranks: int = 1
     """of the stage"""
+    convert: Callable[[str, int], int] = lambda _host, t: t
+    """turns a time of a rank's host into one of this machine (CLOCK_MONOTONIC, ns)"""
     iterations: LineReader | None = None
     """the iteration log of the stage's program; None: it has none, or none on this machine"""
     hanging: str = ""
@@ -81,6 +85,11 @@ class Collector:
     """place of the next file of a rank to read"""
     _list_at: float = 0.0
     """when the folder of the records is listed again (monotonic, s), once all ranks have a file"""
+    _hosts: dict[int, str] = field(default_factory=dict)
+    """rank -> its host, as its first record names it"""
+    _forwarded: list[bytes] = field(default_factory=list)
+    """lines of ranks whose files only another node sees"""
+    _forwarded_bytes: int = 0
     _resume_at: float = 0.0
     """when output may be parsed again (monotonic, s)"""
     _notices: set[str] = field(default_factory=set)
@@ -120,13 +129,21 @@ class Collector:
             return events  # the next call tries again
         return [*events, *self.notify(_DROPPED, now)]
 
+    def forward(self, lines: bytes) -> None:
+        """Take complete lines of a rank that another node has sent."""
+        self._forwarded.append(lines)
+        self._forwarded_bytes += len(lines)
+
     def position(self) -> int:
         """Return the number of bytes read so far; constant while the stage is silent."""
         own = [self.log, *self._files.values(), *([self.iterations] if self.iterations is not None else [])]
-        return sum(reader.offset for reader in own)
+        return self._forwarded_bytes + sum(reader.offset for reader in own)
 
     def _from_files(self, *, every: bool = False) -> Iterator[ev.AnyEvent]:
         """Read what the ranks wrote; of more than `MOST_FILES` ranks some in each call, unless `every`."""
+        forwarded, self._forwarded = self._forwarded, []
+        for line in b"".join(forwarded).splitlines():
+            yield from self._record(line)
         if every or len(self._files) < self.ranks or time.monotonic() > self._list_at:
             self._list_files()
         readers = list(self._files.values())
@@ -250,9 +267,15 @@ class Collector:
 
     def _record(self, line: bytes) -> Iterator[ev.AnyEvent]:
         try:
-            yield ev.decode_record(line, self.stage)
+            event = ev.decode_record(line, self.stage)
         except UNREADABLE:
             self.bad_records += 1
+            return
+        if isinstance(event, ev.Hello):
+            self._hosts[event.rank] = event.host
+        # Records without a rank are of rank 0.
+        t = self.convert(self._hosts.get(getattr(event, "rank", None) or 0, ""), event.t)
+        yield event if t == event.t else msgspec.structs.replace(event, t=t)
 
 
 def _shortened(line: bytes) -> bytes:

@@ -19,10 +19,11 @@ from runner.plan.plan import Stage
 from runner.run import layout
 from runner.run.scratch import SHARED_MEMORY
 from runner.slurm.ends import Ending
-from runner.supervision.cause import EndedProgram, find_cause
+from runner.supervision.cause import EndedProgram, find_cause, missing_records
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.run_log import RunLog
+from runner.supervision.run_nodes import SILENCE_S, RunNodes
 from runner.supervision.stage_process import Orphans, Termination, is_mpirun, start_process
 from runner.util.cgroup import Cgroup
 from runner.util.files import make_folders
@@ -31,6 +32,8 @@ logger = logging.getLogger(__name__)
 
 POLL_S = 0.025
 """How often the files of ranks are read; with the frame time of the dashboard it limits the delay."""
+LATE_RECORDS_S = 10.0
+"""How long records of other nodes may take to arrive after their ranks have ended."""
 HANG_S = 10.0
 """How long a program may still end after output that means it never will."""
 ANSWER_BYTES = 1 << 20
@@ -57,6 +60,8 @@ class StageRun:
     """kill orphans of the ranks of a launcher (given by its pid)"""
     cgroup: Cgroup | None = None
     """the control group of the stage; None: it has none"""
+    nodes: RunNodes | None = None
+    """None: the run uses one machine"""
     deadline: float = math.inf
     """when the time limit of the run ends (monotonic, s)"""
     job_end: Callable[[], Ending | None] = lambda: None
@@ -67,6 +72,11 @@ class StageRun:
     """number of results of earlier stages"""
     _timed_out: bool = False
     """the time limit of the run ended it"""
+    _lost_node: str = ""
+    """the node whose loss ended it"""
+    _position: int = -1
+    """of the collector when it last moved"""
+    _moved: float = 0.0
     _never_ended: str = ""
     """what the program did not finish after its measurement; empty: it ended by itself, or was stopped"""
 
@@ -75,6 +85,9 @@ class StageRun:
         make_folders(records)
         output = find_engine(self.run_log.plan.engine).output
         self._collector = Collector(self.index, records, LineReader(self.log), output, ranks=self.stage.ranks)
+        if self.nodes is not None:
+            self._collector.convert = self.nodes.convert
+            self.nodes.link.on_records = self._take_records
         self._place = container.file_system_of(self.stage.container_ref)
         self._results = self.run_log.state.results
         if "iterations" in self.stage.files and self._place is build_cache.HOST:
@@ -105,6 +118,7 @@ class StageRun:
         self.clear_leftovers()
         for event in self._collector.finish(time.monotonic_ns()):
             self.run_log.emit(event)
+        self._await_records(exit_code)
         if self._collector.hanging:
             self.run_log.warn(f"{self._collector.hanging}; it was ended")
         if self._collector.bad_records:
@@ -177,6 +191,7 @@ class StageRun:
                 next_second = now + 1.0
                 self.run_log.note_full_disks(self._disks())
                 self.every_second(self._collector, heartbeat)
+                self._check_nodes(now)
                 if orphans is not None and orphans.are_blocking(now):
                     self.clear_orphans(pid)
             if self._collector.hanging:
@@ -186,9 +201,36 @@ class StageRun:
                 self._never_ended = self._collector.ending
             hung = bool(self._never_ended) or (hung_at is not None and now > hung_at + HANG_S)
             self._timed_out = self._timed_out or now > self.deadline
-            if self.stop_wanted() or hung or self._timed_out:
+            if self.stop_wanted() or hung or self._timed_out or self._lost_node:
                 termination.advance(now)
             time.sleep(POLL_S)
+
+    def _take_records(self, _node: str, stage: int, lines: bytes) -> None:
+        if stage == self.index:
+            self._collector.forward(lines)
+
+    def _await_records(self, exit_code: int) -> None:
+        """Wait for records that a network file system shows late, when ranks of other nodes have ended."""
+        if self.nodes is None or exit_code != 0 or not self.stage.reports:
+            return
+        until = time.monotonic() + LATE_RECORDS_S
+        while missing_records(self.run_log.state) and time.monotonic() < until and not self.stop_wanted():
+            time.sleep(POLL_S)
+            self.idle()
+            for event in self._collector.collect(time.monotonic_ns()):
+                self.run_log.emit(event)
+
+    def _check_nodes(self, now: float) -> None:
+        """End the stage when a node is lost and nothing more comes from it (monotonic, s)."""
+        if self.nodes is None or self._lost_node:
+            return
+        position = self._collector.position()
+        if position != self._position:
+            self._position, self._moved = position, now
+        lost = self.nodes.restarted()
+        if not lost and now > self._moved + SILENCE_S:
+            lost = self.nodes.lost()
+        self._lost_node = lost
 
     def _observed(self, exit_code: int) -> EndedProgram:
         return EndedProgram(
@@ -199,6 +241,8 @@ class StageRun:
             measured=self.run_log.state.results > self._results,
             timed_out=self._timed_out,
             never_ended=self._never_ended,
+            lost_node=self._lost_node,
+            explain_node=self.nodes.explain if self.nodes is not None else None,
         )
 
     def _disks(self) -> list[Path]:

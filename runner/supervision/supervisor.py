@@ -22,15 +22,17 @@ from runner import events as ev
 from runner.engines import container
 from runner.plan.plan import Plan, Stage
 from runner.run import layout, liveness
-from runner.run.device_locks import DeviceLocks, Occupied, device_user
+from runner.run.device_locks import DeviceLocks
 from runner.run.scratch import make_scratch, remove_scratch
 from runner.state import cuda_devices
 from runner.supervision import hook
 from runner.supervision.collector import Collector
+from runner.supervision.device_turn import wait_for_devices
 from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.job import SIGTERM_BY, RunJob
 from runner.supervision.run_log import RunLog
+from runner.supervision.run_nodes import LOG, RunNodes
 from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry import host
 from runner.telemetry.monitor import TelemetryMonitor, TimingBoundaries
@@ -39,7 +41,6 @@ from runner.util.logs import set_up_process_log
 
 logger = logging.getLogger(__name__)
 
-QUEUE_S = 0.5
 BASELINE_S = 5.0
 """How long the first stage waits for a GPU reading of the idle state."""
 LAST_READING_S = 2.0
@@ -94,6 +95,8 @@ class Supervision:
     """when the time limit of the run ends (monotonic, s)"""
     _watch: TelemetryMonitor | None = None
     """reads the GPUs; None: they are not read"""
+    _nodes: RunNodes | None = None
+    """None: the run uses one machine"""
     _boundaries: TimingBoundaries = field(default_factory=TimingBoundaries)
 
     def __post_init__(self) -> None:
@@ -103,6 +106,10 @@ class Supervision:
         self._devices = DeviceLocks(run)
         self._disk = DiskSync(self.run_dir)
         self._job = RunJob(self.plan, run)
+        if self.plan.nodes is not None:
+            self._nodes = RunNodes(
+                self.plan.nodes, self.run_dir, self.plan, self._run_log.emit, self._idle, self._stop_wanted
+            )
 
     def ask_to_stop(self, by: str) -> None:
         self._stop = self._stop or by
@@ -162,11 +169,10 @@ class Supervision:
         if self.plan.preflight:
             from runner.supervision import node_checks
 
-            ended = node_checks.check_before_stages(self.plan, self._run_log, self._stop_wanted)
-            if ended is not None:
-                return ended
-        if not self._take_devices():
-            return "stopped"
+            if status := node_checks.check_before_stages(self.plan, self._run_log, self._stop_wanted):
+                return status
+        if status := self._take_all_devices():
+            return status
         if self.plan.time_limit:
             self._deadline = time.monotonic() + self.plan.time_limit
         self._start_telemetry()
@@ -175,10 +181,12 @@ class Supervision:
         scratch, problem = make_scratch(self.run_dir, max(ranks, default=0))
         if problem:
             self._run_log.warn(problem)
+        if not self._prepare_nodes(scratch):
+            return "failed"
         for index, stage in enumerate(self.plan.stages):
-            status = self._skip(index, stage) if stage.skip else self._stage(index, stage, scratch).run()
-            if status not in ("ok", "skipped"):
-                return "stopped" if status == "stopped" else "failed"
+            ended = self._skip(index, stage) if stage.skip else self._stage(index, stage, scratch).run()
+            if ended not in ("ok", "skipped"):
+                return "stopped" if ended == "stopped" else "failed"
         return "finished"
 
     def _stage(self, index: int, stage: Stage, scratch: Path) -> StageRun:
@@ -194,6 +202,7 @@ class Supervision:
             clear_leftovers=lambda: self._end_processes(is_last=index == len(self.plan.stages) - 1),
             clear_orphans=self._clear_orphans,
             cgroup=self._members.cgroup,
+            nodes=self._nodes,
             deadline=self._deadline,
             job_end=self._job.find_end,
         )
@@ -206,34 +215,41 @@ class Supervision:
         )
         return "skipped"
 
-    def _take_devices(self) -> bool:
-        """Wait until no other run uses the devices of this run; return False if stopped while waiting."""
-        reported: Occupied | None = None
-        unlocked: set[str] = set()
-        while True:
-            busy = self._devices.take(self.plan.devices)
-            for device in sorted(self._devices.problems.keys() - unlocked):
-                unlocked.add(device)
-                why = self._devices.problems[device]
-                self._run_log.warn(f"{device} is not locked, so other runs may use it at once: {why}")
-            if busy is None:
-                return True
-            if busy != reported:
-                holder = busy.holder or "another run"
-                self._run_log.emit(
-                    ev.Queued(
-                        t=time.monotonic_ns(),
-                        device=busy.device,
-                        holder=holder,
-                        waits=busy.waits,
-                        user="" if busy.waits else device_user(busy.device),
-                    )
-                )
-                logger.info("waiting for device %s, after %s", busy.device, holder)
-                reported = busy
-            if self._stop_wanted():
-                return False
-            time.sleep(QUEUE_S)
+    def _take_all_devices(self) -> ev.RunStatus | None:
+        """Wait until no other run uses the devices of this run; return how the run ended before that."""
+        if self._nodes is None:
+            return None if self._take_devices() else "stopped"
+        problem = self._nodes.join()
+        for node, devices, is_first in [] if problem else self._nodes.device_turns():
+            if not is_first and devices:
+                problem = problem or self._nodes.take_devices(node, devices)
+            elif is_first and not self._take_devices(f"{node}: "):
+                break
+        if self._stop_wanted():
+            return "stopped"
+        if problem:
+            self._run_log.fail(problem, log=LOG)
+        return "failed" if problem else None
+
+    def _take_devices(self, node: str = "") -> bool:
+        return wait_for_devices(
+            self._devices,
+            self.plan.devices,
+            self._run_log,
+            node=node,
+            stop_wanted=self._stop_wanted,
+            idle=self._idle if self._nodes is not None else None,
+        )
+
+    def _prepare_nodes(self, scratch: Path) -> bool:
+        """Make the other nodes ready for the first stage; return whether they are."""
+        if self._nodes is None:
+            return True
+        gpu_hz = self.plan.gpu_hz if self._watch is not None else 0.0
+        problem = self._nodes.prepare(scratch, gpu_hz, self.plan.stages[-1].env.get(cuda_devices.VISIBLE))
+        if problem:
+            self._run_log.fail(problem, log=LOG)
+        return not problem
 
     def _stop_wanted(self) -> bool:
         if self._stop is None:
@@ -256,10 +272,12 @@ class Supervision:
                 self._run_log.emit(event)
                 if isinstance(event, ev.GpuInventory):
                     self._map_gpus(event)
+        if self._nodes is not None:
+            self._nodes.poll(ended)
         return ended
 
     def _every_second(self, collector: Collector, heartbeat: HeartbeatMonitor) -> None:
-        members = processes.descendants(os.getpid(), self._telemetry_pids())
+        members = processes.descendants(os.getpid(), self._own_pids())
         self._members.note(members)
         stage = self._run_log.state.stage
         log = layout.stage_log(self._run_log.run_dir, stage.index, stage.name) if stage is not None else None
@@ -267,7 +285,8 @@ class Supervision:
         hellos = [rank.hello for rank in self._run_log.state.ranks.values() if rank.hello is not None]
         for event in self._job.poll() if not hellos else ():
             self._run_log.emit(event)
-        ranks = {hello.rank: hello.pid for hello in hellos}
+        own = liveness.host_name()
+        ranks = {hello.rank: hello.pid for hello in hellos if self._nodes is None or hello.host == own}
         beat = heartbeat.beat(time.monotonic_ns(), collector.position(), members, ranks)
         if beat is not None:
             self._run_log.emit(beat)
@@ -281,20 +300,27 @@ class Supervision:
         self._clear_leftovers()
         if is_last or self._stop_wanted():
             self._devices.release()
+            if self._nodes is not None:
+                self._nodes.release_devices()
 
     def _clear_leftovers(self) -> None:
         """Wait a moment for remaining processes of a stage, then kill them."""
-        self._members.spared = self._telemetry_pids()
-        deadline = time.monotonic() + (0 if self._stop_wanted() else LEFTOVER_S)
+        self._members.spared = self._own_pids()
+        grace = 0 if self._stop_wanted() else LEFTOVER_S
+        if self._nodes is not None:
+            self._nodes.begin_sweep(grace)
+        deadline = time.monotonic() + grace
         while self._members.alive() and time.monotonic() < deadline:
             self._idle()
             time.sleep(POLL_S)
         container.kill_processes(self.plan, self.run_dir.name)
         self._sweep()
+        if self._nodes is not None:
+            self._nodes.finish_sweep()
 
     def _sweep(self) -> None:
         """Kill every process of the run."""
-        self._members.spared = self._telemetry_pids()
+        self._members.spared = self._own_pids()
         killed, left = processes.kill_all(self._members)
         if killed or left:
             self._run_log.emit(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
@@ -302,17 +328,20 @@ class Supervision:
 
     def _clear_orphans(self, launcher: int) -> None:
         """Kill adopted processes of the stage, so that the launcher ends and returns its exit code."""
-        for pid, _ in processes.descendants(os.getpid(), self._telemetry_pids() | {launcher}):
+        for pid, _ in processes.descendants(os.getpid(), self._own_pids() | {launcher}):
             with contextlib.suppress(OSError):  # it has ended, or belongs to another user
                 os.kill(pid, signal.SIGKILL)
 
-    def _telemetry_pids(self) -> set[int]:
-        """Return the processes that read the GPUs; they are not part of what is measured."""
-        return self._watch.pids if self._watch is not None else set()
+    def _own_pids(self) -> set[int]:
+        """Return the processes that read the GPUs and reach other nodes; they are not measured."""
+        telemetry = self._watch.pids if self._watch is not None else set()
+        return telemetry | (self._nodes.link.pids if self._nodes is not None else set())
 
     def _read_energy(self, event: ev.AnyEvent) -> None:
-        if self._boundaries.is_one(event) and self._watch is not None:
+        if self._watch is not None and self._boundaries.is_one(event):
             self._watch.read_energy()
+            if self._nodes is not None:
+                self._nodes.read_energy()
 
     # --- the GPUs ----------------------------------------------------------------------------------------
 
@@ -357,6 +386,8 @@ class Supervision:
     def _end(self, status: ev.RunStatus) -> None:
         self._clear_leftovers()
         self._devices.release()
+        if self._nodes is not None:
+            self._nodes.close()
         self._end_telemetry()
         # Without the telemetry process, this one knows for sure whether it has descendants.
         self._sweep()

@@ -13,6 +13,7 @@ from runner import paths
 from runner.events.base import Event
 from runner.history.recovery import recover
 from runner.history.unlogged import find_unlogged
+from runner.history.verification import checks
 from runner.run import layout
 from tests.support.runs import record, single, state_of
 
@@ -135,3 +136,26 @@ def test_records_dated_in_the_future_are_logged_once() -> None:
     run_dir = killed([msgspec.structs.replace(event, t=5) for event in RANK_0[:3]])
     (run_dir / layout.RANKS / "0" / "0.jsonl").write_bytes(b"".join(map(as_record, ahead)))
     assert [event for event in unlogged(run_dir) if event.t > 2**61] == ahead[3:]
+
+
+def test_records_of_another_node_are_logged_once_by_its_clock() -> None:
+    ahead = 2**40
+    records = [msgspec.structs.replace(RANK_1[0], host="other"), *RANK_1[1:]]
+    joined = [
+        ev.NodeJoined(t=3, node="other", boot_id="2", cores=2),
+        ev.NodeClock(t=4, node="other", offset_ns=ahead, error_ns=3),
+    ]
+    # The offset was another one when they were logged.
+    logged = [msgspec.structs.replace(event, t=event.t + 2) for event in records[:2]]
+    run_dir = killed([*joined, *logged])
+    there = [msgspec.structs.replace(event, t=event.t + ahead) for event in records]
+    (run_dir / layout.RANKS / "0" / "0.jsonl").unlink()
+    (run_dir / layout.RANKS / "0" / "1.jsonl").write_bytes(b"".join(map(as_record, there)))
+    assert unlogged(run_dir) == records[2:]
+    killed_again(run_dir, [*joined, *logged, *records[2:]])
+    assert unlogged(run_dir) == []
+    ended = ev.RunEnded(t=99, status="lost", wall=1.0)
+    killed_again(run_dir, [*joined, *logged, *records[2:], ended])
+    assert {check.name: check.verdict for check in checks(run_dir)}["ranks"] == "pass"
+    killed_again(run_dir, [*joined, *logged, ended])
+    assert {check.name: check.verdict for check in checks(run_dir)}["ranks"] == "fail"

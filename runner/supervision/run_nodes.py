@@ -1,0 +1,206 @@
+"""The nodes of a run that uses several machines, as the supervisor sees them through their agents."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from runner import events as ev
+from runner.nodes import messages as msg
+from runner.nodes.link import JOIN_S, NodeLink
+from runner.nodes.question import Question
+from runner.plan.node_launch import NodeLaunch
+from runner.plan.plan import Plan
+from runner.run import layout
+from runner.util.formatting import plural
+
+logger = logging.getLogger(__name__)
+
+LOG = "nodes.log"
+POLL_S = 0.025
+PREPARE_S = 20.0
+SWEEP_S = 10.0
+"""How long the answers of nodes to a sweep are waited for, on top of the grace period."""
+SILENCE_S = 60.0
+"""How long a stage may report nothing after a node was lost."""
+
+
+@dataclass
+class RunNodes:
+    """All nodes of a run; methods that wait go on with the work of the supervisor (`idle`)."""
+
+    launch: NodeLaunch
+    run_dir: Path
+    plan: Plan
+    emit: Callable[[ev.AnyEvent], None]
+    idle: Callable[[], object]
+    """work of the supervisor at every poll, `poll` of this object included"""
+    stop_wanted: Callable[[], bool]
+    link: NodeLink = field(init=False)
+    swept: dict[str, int] = field(default_factory=dict)
+    """processes that had to be killed on each node after the last stage"""
+    _sweep: Question | None = None
+    _unreachable: set[str] = field(default_factory=set)
+    """nodes that the log names as not swept"""
+
+    def __post_init__(self) -> None:
+        self.link = NodeLink(self.launch, self.run_dir, log=self.run_dir / LOG)
+
+    # --- the start -----------------------------------------------------------------------------------------
+
+    def join(self) -> str:
+        """Start the agents and wait for all; return why a node is missing, empty: none is."""
+        self.link.start()
+        until = time.monotonic() + JOIN_S
+        while not (self.link.is_ready or self.stop_wanted()):
+            if self.link.problem:
+                return self.link.problem
+            if time.monotonic() > until:
+                return self.link.too_late
+            self._wait()
+        return ""
+
+    def device_turns(self) -> Iterator[tuple[str, list[str], bool]]:
+        """Yield (node, devices, whether it is the first) in the order in which all runs take devices.
+
+        Two runs that take the nodes in the same order cannot wait for each other.
+        """
+        known = self.link.hosts()
+        for host in self.launch.hosts:
+            if host not in known and self.launch.devices:
+                text = f"no node that joined is {host} of the host list: devices are not locked there"
+                self.emit(ev.Notice(t=time.monotonic_ns(), level="warning", text=text))
+        devices = dict(
+            zip((known.get(host, "") for host in self.launch.hosts), self.launch.devices, strict=False)
+        )
+        for node, peer in sorted(self.link.peers.items()):
+            yield node, self.plan.devices if peer.is_first else devices.get(node, []), peer.is_first
+
+    def take_devices(self, node: str, devices: list[str]) -> str:
+        """Wait until no other run uses devices of a node; return why that failed, empty: it did not.
+
+        On a stop request, it returns before.
+        """
+        question = self.link.ask(msg.TakeDevices(devices=devices), [node], is_setup=True)
+        while question.missing and not self.stop_wanted():
+            peer = self.link.peers[node]
+            if peer.status == "lost":
+                return f"{peer.why}, before its devices were locked"
+            self._wait()
+        for done in question.answers.values():
+            for device, why in done.unlocked.items():
+                text = f"{node}: {device} is not locked, so other runs may use it at once: {why}"
+                self.emit(ev.Notice(t=time.monotonic_ns(), level="warning", text=text))
+        return ""
+
+    def prepare(self, scratch: Path, gpu_hz: float, visible: str | None) -> str:
+        """Create folders and files on the other nodes and start their readings; return what failed."""
+        stages = [stage for stage in self.plan.stages if stage.container_ref is None]
+        folders = [str(scratch), *(folder for stage in stages for folder in stage.folders)]
+        questions = []
+        for node in self.link.others:
+            own = list(folders)
+            if not self.link.peers[node].joined.shares_run_dir:
+                own += [
+                    str(self.run_dir / layout.RANKS / str(index)) for index in range(len(self.plan.stages))
+                ]
+                for path, text in self.plan.files.items():
+                    write = msg.WriteFile(path=path, text=text)
+                    questions.append(self.link.ask(write, [node], is_setup=True))
+            begin = msg.Begin(folders=own, gpu_hz=gpu_hz, visible=visible)
+            questions.append(self.link.ask(begin, [node], is_setup=True))
+        until = time.monotonic() + PREPARE_S
+        while any(question.missing for question in questions) and not self.stop_wanted():
+            if time.monotonic() > until:
+                late = sorted({node for question in questions for node in question.missing})
+                return f"{', '.join(late)} did not answer within {PREPARE_S:.0f} s"
+            self._wait()
+        problems = {node: why for question in questions for node, why in question.problems.items()}
+        return "; ".join(f"node {node}: {why}" for node, why in sorted(problems.items()))
+
+    # --- at every poll -------------------------------------------------------------------------------------
+
+    def poll(self, ended: dict[int, int]) -> None:
+        """Log what the nodes report; `ended`: exit codes of reaped processes by pid."""
+        self.link.reaped(ended)
+        for event in self.link.poll():
+            self.emit(event)
+
+    def convert(self, host: str, t: int) -> int:
+        """Return a time of the node that a rank names as its host, on the supervisor's clock (ns)."""
+        peer = self.link.peers.get(host)
+        return peer.convert(t) if peer is not None else t
+
+    def lost(self) -> str:
+        """Return what happened to the nodes that were lost; empty: none was."""
+        return "; ".join(peer.why for _, peer in sorted(self.link.peers.items()) if peer.status == "lost")
+
+    def restarted(self) -> str:
+        """Return which nodes were restarted during the run, with the end of their ranks; empty: none."""
+        return ", ".join(f"node {node} was restarted" for node in sorted(self.link.rebooted))
+
+    def explain(self, host: str = "") -> str:
+        """Return what is known of a node, or of all, that explains missing ranks; empty: nothing is wrong."""
+        facts = []
+        for node, peer in sorted(self.link.peers.items()):
+            if host and node != host:
+                continue
+            if node in self.link.rebooted:
+                facts.append(f"node {node} was restarted")
+            elif peer.why and not peer.is_first:
+                facts.append(peer.why)
+            if count := self.swept.get(node):
+                facts.append(
+                    f"{plural(count, 'process', 'processes')} still ran on node {node} and had to be killed"
+                )
+        return "; ".join(facts)
+
+    # --- the end of stages and of the run ------------------------------------------------------------------
+
+    def begin_sweep(self, grace_s: float) -> None:
+        """Have the other nodes kill what is left of a stage, and send the last records of its ranks."""
+        self.swept = {}
+        self._sweep = self.link.ask(msg.Sweep(grace_s=grace_s), self.link.others)
+
+    def finish_sweep(self) -> None:
+        """Wait for the answers for a limited time, and log what was killed and which nodes are silent."""
+        sweep, self._sweep = self._sweep, None
+        if sweep is None:
+            return
+        assert isinstance(sweep.command, msg.Sweep)
+        until = time.monotonic() + SWEEP_S + sweep.command.grace_s
+        while any(self.link.peers[node].status != "lost" for node in sweep.missing):
+            if time.monotonic() > until:
+                break
+            self._wait()
+        self.link.forget(sweep)
+        for node, done in sorted(sweep.answers.items()):
+            self._unreachable.discard(node)
+            if done.killed or done.left:
+                self.swept[node] = done.killed
+                self.emit(ev.Swept(t=time.monotonic_ns(), killed=done.killed, left=done.left, node=node))
+        if new := sweep.missing - self._unreachable:
+            self._unreachable |= new
+            names = ", ".join(sorted(new))
+            text = f"{names} did not answer: what is left of this run there is ended by the agent of the node"
+            self.emit(ev.Notice(t=time.monotonic_ns(), level="warning", text=text))
+
+    def release_devices(self) -> None:
+        """Release the devices of the other nodes."""
+        self.link.ask(msg.ReleaseDevices(), self.link.others)
+
+    def read_energy(self) -> None:
+        """Have the other nodes read the energy counters of their GPUs."""
+        self.link.tell(msg.ReadEnergy())
+
+    def close(self) -> None:
+        """End all agents."""
+        for event in self.link.close():
+            self.emit(event)
+
+    def _wait(self) -> None:
+        self.idle()
+        time.sleep(POLL_S)
