@@ -6,6 +6,7 @@ lines only, keep their byte offset and never block.
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import time
@@ -16,6 +17,8 @@ from pathlib import Path
 from runner.events import AnyEvent, Event, Gap, decode_lines, encode
 from runner.util.files import open_nonblocking
 
+_GONE = (errno.ESTALE, errno.EIO, errno.ENOTCONN)
+"""errors of a file whose file system is, or was, away"""
 BACKLOG = 10_000
 """Events kept in memory while the disk is full; older ones are dropped and counted."""
 
@@ -29,6 +32,7 @@ class JournalWriter:
         Raises:
             OSError: the file cannot be opened.
         """
+        self._path = path
         self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
         self._end = _end_of_last_line(self._file)
         os.ftruncate(self._file, self._end)
@@ -69,10 +73,22 @@ class JournalWriter:
             Gap(t=time.monotonic_ns(), lost=self._lost, reason="the disk of the run directory was full")
         )
 
+    def _reopen(self) -> None:
+        """Open the log again: when a network file system was away, the open file may be useless."""
+        with contextlib.suppress(OSError):
+            file = os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CLOEXEC)
+            end = _end_of_last_line(file)
+            os.ftruncate(file, end)
+            self._file, old = file, self._file
+            self._end = end
+            os.close(old)
+
     def _append(self, line: bytes) -> bool:
         try:
             append_line(self._file, line, self._end)
-        except OSError:
+        except OSError as error:
+            if error.errno in _GONE:
+                self._reopen()
             return False
         self._end += len(line)
         return True

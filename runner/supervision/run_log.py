@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
@@ -17,6 +18,7 @@ from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
+from runner.supervision.directory_watch import AWAY_S, look
 from runner.util import disk
 
 BALLAST = 1 << 20
@@ -63,7 +65,8 @@ class RunLog:
 
     def sync(self) -> None:
         """Flush the log to disk, so that it survives a power failure; called at changes of state."""
-        self._journal.sync()
+        with contextlib.suppress(OSError):  # a network file system that is away; a later pass tries again
+            self._journal.sync()
 
     def note_full_disks(self, folders: Iterable[Path]) -> None:
         """Warn once about each full disk among those of the run directory and other folders."""
@@ -88,21 +91,23 @@ class RunLog:
         layout.remove_ballast(self.run_dir)
         end = ev.RunEnded(t=time.monotonic_ns(), status=status, wall=time.time(), job_end=job_end)
         self.state.apply(end)
-        _write_with_retry(lambda: write_report(self.run_dir, build_report(self.plan, self.state)))
+        self._write_with_retry(lambda: write_report(self.run_dir, build_report(self.plan, self.state)))
         self._journal.write(end)
-        _write_with_retry(self._flush)
+        self._write_with_retry(self._flush)
 
     def _flush(self) -> None:
         if not self._journal.flush():
             raise OSError("the disk is still full")
         self._journal.sync()
 
-
-def _write_with_retry(write: Callable[[], None]) -> None:
-    """Write, and retry for a while if the disk is full."""
-    for _ in range(TRIES):
-        try:
-            write()
-            return
-        except OSError:
-            time.sleep(PAUSE_S)
+    def _write_with_retry(self, write: Callable[[], None]) -> None:
+        """Write, and retry for a while if the disk is full, or longer while its file system is away."""
+        until = time.monotonic() + AWAY_S
+        tries = 0
+        while tries < TRIES and time.monotonic() < until:
+            try:
+                write()
+                return
+            except OSError:
+                tries += look(self.run_dir) != "away"
+                time.sleep(PAUSE_S)

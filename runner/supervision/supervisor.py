@@ -28,6 +28,7 @@ from runner.state import cuda_devices
 from runner.supervision import hook
 from runner.supervision.collector import Collector
 from runner.supervision.device_turn import wait_for_devices
+from runner.supervision.directory_watch import DirectoryWatch
 from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
 from runner.supervision.job import SIGTERM_BY, RunJob
@@ -89,6 +90,7 @@ class Supervision:
     _devices: DeviceLocks = field(init=False)
     _disk: DiskSync = field(init=False)
     _job: RunJob = field(init=False)
+    _directory: DirectoryWatch = field(init=False)
     _host: host.HostSampler = field(default_factory=host.HostSampler)
     _stop: str | None = None
     _deadline: float = math.inf
@@ -106,6 +108,7 @@ class Supervision:
         self._devices = DeviceLocks(run)
         self._disk = DiskSync(self.run_dir)
         self._job = RunJob(self.plan, run)
+        self._directory = DirectoryWatch(self.run_dir, self._run_log.warn)
         if self.plan.nodes is not None:
             self._nodes = RunNodes(
                 self.plan.nodes, self.run_dir, self.plan, self._run_log.emit, self._idle, self._stop_wanted
@@ -191,6 +194,7 @@ class Supervision:
 
     def _stage(self, index: int, stage: Stage, scratch: Path) -> StageRun:
         self._members.create_cgroup()
+        self._directory.wait(self._stop_wanted, self._idle)
         return StageRun(
             index,
             stage,
@@ -292,12 +296,13 @@ class Supervision:
             self._run_log.emit(beat)
         self._run_log.retry()
         self._disk.start_if_due(time.monotonic())
-        if not self.run_dir.is_dir():
-            self.ask_to_stop("the run directory was deleted")
+        if why := self._directory.check(time.monotonic()):
+            self.ask_to_stop(why)
 
     def _end_processes(self, *, is_last: bool) -> None:
         """End the processes of a stage; the next run may use the devices as soon as no other stage will."""
         self._clear_leftovers()
+        self._directory.wait(self._stop_wanted, self._idle)  # what follows reads the files of the stage
         if is_last or self._stop_wanted():
             self._devices.release()
             if self._nodes is not None:
