@@ -25,7 +25,7 @@ from runner.run import layout, liveness
 from runner.run.device_locks import DeviceLocks
 from runner.run.scratch import make_scratch, remove_scratch
 from runner.state import cuda_devices
-from runner.supervision import hook
+from runner.supervision import gpu_readings, hook
 from runner.supervision.collector import Collector
 from runner.supervision.device_turn import wait_for_devices
 from runner.supervision.directory_watch import DirectoryWatch
@@ -42,9 +42,6 @@ from runner.util.logs import set_up_process_log
 
 logger = logging.getLogger(__name__)
 
-BASELINE_S = 5.0
-"""How long the first stage waits for a GPU reading of the idle state."""
-LAST_READING_S = 2.0
 LEFTOVER_S = 2.0
 """How long children of a stage may outlive its launcher before they are killed."""
 
@@ -178,7 +175,8 @@ class Supervision:
             return status
         if self.plan.time_limit:
             self._deadline = time.monotonic() + self.plan.time_limit
-        self._start_telemetry()
+        if self._watch is not None:
+            gpu_readings.begin(self._watch, self._run_log.warn, self._idle, self._stop_wanted)
         # Ranks in a container share its memory, not this machine's.
         ranks = (stage.ranks for stage in self.plan.stages if stage.container_ref is None)
         scratch, problem = make_scratch(self.run_dir, max(ranks, default=0))
@@ -187,9 +185,9 @@ class Supervision:
         if not self._prepare_nodes(scratch):
             return "failed"
         for index, stage in enumerate(self.plan.stages):
-            ended = self._skip(index, stage) if stage.skip else self._stage(index, stage, scratch).run()
-            if ended not in ("ok", "skipped"):
-                return "stopped" if ended == "stopped" else "failed"
+            outcome = self._skip(index, stage) if stage.skip else self._stage(index, stage, scratch).run()
+            if outcome not in ("ok", "skipped"):
+                return "stopped" if outcome == "stopped" else "failed"
         return "finished"
 
     def _stage(self, index: int, stage: Stage, scratch: Path) -> StageRun:
@@ -350,41 +348,10 @@ class Supervision:
 
     # --- the GPUs ----------------------------------------------------------------------------------------
 
-    def _start_telemetry(self) -> None:
-        """Start reading the GPUs, and wait a moment for a reading before the first stage."""
-        if self._watch is None:
-            return
-        self._watch.start()
-        deadline = time.monotonic() + BASELINE_S
-        while not (self._watch.sampled or self._watch.over or self._stop_wanted()):
-            if time.monotonic() > deadline:
-                self._run_log.warn(
-                    f"the GPUs did not answer within {BASELINE_S:.0f} s, so there is no baseline"
-                )
-                break
-            self._idle()
-            time.sleep(POLL_S)
-
     def _map_gpus(self, inventory: ev.GpuInventory) -> None:
         """Log which GPU each `cuda:N` of the benchmark is."""
         setting = {**os.environ, **self.plan.stages[-1].env}.get(cuda_devices.VISIBLE)
         self._run_log.emit(cuda_devices.mapping(inventory, setting))
-
-    def _end_telemetry(self) -> None:
-        """Wait briefly for a last reading after the processes of the run have ended."""
-        if self._watch is None:
-            return
-        self._watch.finish()
-        deadline = time.monotonic() + LAST_READING_S
-        while not self._watch.over and time.monotonic() < deadline:
-            self._idle()
-            time.sleep(POLL_S)
-        self._watch.kill()
-        self._idle()
-        # All its records are in the log.
-        with contextlib.suppress(OSError):
-            (self.run_dir / layout.TELEMETRY).unlink()
-        layout.remove_if_empty(self.run_dir / layout.TELEMETRY_LOG)
 
     # --- the end -----------------------------------------------------------------------------------------
 
@@ -393,7 +360,8 @@ class Supervision:
         self._devices.release()
         if self._nodes is not None:
             self._nodes.close()
-        self._end_telemetry()
+        if self._watch is not None:
+            gpu_readings.end(self._watch, self.run_dir, self._idle)
         # Without the telemetry process, this one knows for sure whether it has descendants.
         self._sweep()
         remove_scratch(self.run_dir)
