@@ -21,7 +21,7 @@ from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 
 HOME = os.path.expanduser("~")
-OWN_FOLDERS = ("/run", "/dev/shm", HOME)
+OWN_FOLDERS = ("/run", "/dev/shm", "/tmp", HOME)
 """what every host has for itself; otherwise each login would do what the shell of a developer does"""
 SSH_PORT = 22
 SERVICES = (
@@ -163,19 +163,19 @@ def _process_in(pid: int, namespace: int) -> HostProcess | None:
 class Cluster:
     """Hosts `node1`, `node2` … and those in `further` on one switch; a context manager.
 
-    All hosts see the same files, except /run, /dev/shm, the home folder and those in `own`. `ssh node2`
+    All hosts see the same files, except /run, /dev/shm, /tmp, the home folder and those in `own`. `ssh node2`
     works from every host, and from outside with `-F cluster.ssh_config`.
     """
 
     folder: Path
-    """for keys and settings; all hosts see it"""
+    """for keys and settings; all hosts see it, and the folder that it is in"""
     count: int = 2
     further: Sequence[str] = ()
     """names of further hosts"""
     own: Sequence[Path | str] = ()
-    """further folders that hosts do not share, such as /tmp or $TRTBENCH_HOME; created if absent"""
+    """further folders that hosts do not share, such as $TRTBENCH_HOME; created if absent"""
     kept: Sequence[Path | str] = ()
-    """folders below those in `own` that are shared nevertheless; `folder` and the repository always are"""
+    """folders below /tmp or the home folder that are shared; the repository and the interpreter always are"""
     over: Sequence[tuple[Path, Path]] = ()
     """pairs of paths: on the hosts, the first is mounted over the second"""
     environment: Mapping[str, str] = field(default_factory=dict)
@@ -275,7 +275,7 @@ class Cluster:
             "name": name,
             "address": f"{address}/24",
             "own": [*OWN_FOLDERS, *map(str, self.own)],
-            "kept": [str(self.folder), str(ROOT), sys.prefix, sys.base_prefix, *map(str, self.kept)],
+            "kept": [str(self.folder.parent), str(ROOT), sys.prefix, sys.base_prefix, *map(str, self.kept)],
             "over": [
                 [str(self.folder / "hosts"), "/etc/hosts"],
                 [str(self.folder / "ssh_config"), "/etc/ssh/ssh_config"],

@@ -91,7 +91,6 @@ class Slurm:
             self.nodes,
             further=[LOGIN],
             own=self.own,
-            kept=[self.folder],
             over=[(folder / "pmix", PMIX)] if PMIX.is_dir() else [],
             environment={"SLURM_CONF": str(folder / "slurm.conf"), **self.environment},
         )
