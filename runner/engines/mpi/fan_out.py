@@ -6,9 +6,10 @@ COMMANDS is JSON: for each node the command that starts PROGRAM there, as a list
 list starts it on this machine. Standard input goes to all of them. Their standard output comes out line by
 line, each line in one piece; what they write to standard error is not touched.
 
-When standard input ends, that of the processes ends too. Open MPI 5 does not tell remote processes, so
-commands that still run after `END_S` seconds are terminated. The exit code is that of the first command that
-failed, else 0. One file, standard library only, Python 3.10 or later.
+When standard input ends, that of the processes ends too. Open MPI 5 does not pass this on to remote
+processes, so commands that still run after `END_S` seconds are terminated, and killed after another `END_S`
+seconds: an mpirun that is terminated while ssh connects never ends. The exit code is that of the first
+command that failed, else 0. One file, standard library only, Python 3.10 or later.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable
 from typing import IO
 
@@ -40,15 +42,16 @@ def main() -> int:
         )
         for command in commands
     ]
-    signal.signal(signal.SIGTERM, lambda *_: _terminate(started))
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_end, args=(started,)).start())
     lock = threading.Lock()
-    readers = [threading.Thread(target=_forward, args=(one.stdout, lock)) for one in started]
+    readers = [threading.Thread(target=_forward, args=(one.stdout, lock), daemon=True) for one in started]
     for reader in readers:
         reader.start()
     threading.Thread(target=_distribute, args=(started,), daemon=True).start()
+    code = next((code for code in [one.wait() for one in started] if code), 0)
     for reader in readers:
-        reader.join()
-    return next((code for code in [one.wait() for one in started] if code), 0)
+        reader.join(END_S)  # the ssh of a killed mpirun keeps its output open
+    return code if code >= 0 else 128 - code
 
 
 def _forward(source: IO[bytes], lock: threading.Lock) -> None:
@@ -68,10 +71,8 @@ def _distribute(started: list[subprocess.Popen[bytes]]) -> None:
         piece = os.read(0, PIECE)
         for pieces in waiting:
             pieces.put(piece)
-    for process in started:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(END_S)
-    _terminate(started)
+    _wait(started)
+    _end(started)
 
 
 def _feed(target: IO[bytes], pieces: queue.SimpleQueue[bytes]) -> None:
@@ -83,9 +84,20 @@ def _feed(target: IO[bytes], pieces: queue.SimpleQueue[bytes]) -> None:
         target.close()
 
 
-def _terminate(started: list[subprocess.Popen[bytes]]) -> None:
+def _end(started: list[subprocess.Popen[bytes]]) -> None:
     for process in started:
         process.terminate()
+    _wait(started)
+    for process in started:
+        process.kill()
+
+
+def _wait(started: list[subprocess.Popen[bytes]]) -> None:
+    """Wait until all processes have ended, at most `END_S` seconds."""
+    until = time.monotonic() + END_S
+    for process in started:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(max(0.0, until - time.monotonic()))
 
 
 def _end_with_this_process() -> Callable[[], None]:
