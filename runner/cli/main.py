@@ -105,10 +105,6 @@ def _report_crash(error: BaseException) -> ExitCode:
 
 def _run(argv: Sequence[str] | None) -> int:
     options = metrics.expand_help_topic(list(sys.argv[1:] if argv is None else argv))
-    if options == [SERVE_STDIO]:
-        from runner.fleet.stdio import serve_stdio
-
-        return serve_stdio()
     parser = build_parser()
     code: int = ExitCode.OK
     try:
@@ -116,6 +112,10 @@ def _run(argv: Sequence[str] | None) -> int:
             from runner.cli.completion import complete
 
             complete(parser)
+        if options == [SERVE_STDIO]:
+            from runner.fleet.stdio import serve_stdio
+
+            return serve_stdio()
         _check_command(parser, options)
         arguments = parser.parse_args(options)
         if os.environ.get("TRTBENCH_LOG"):  # `logging` takes time to import

@@ -24,7 +24,8 @@ SILENCE_S = 30.0
 OPENING_S = 60.0
 """how long the first answer may take: ssh may pass several hosts, and Python may start on a slow disk"""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 30.0
-"""before the next attempt; doubled after each attempt that reached nothing"""
+"""before the next attempt; doubled after each attempt, until a connection was steady"""
+STEADY_S = 10.0
 _TICK_S = 0.1
 _CHUNK = 1 << 16
 _MOST_STDERR = 4096
@@ -104,7 +105,7 @@ class Link:
         while not self._closing.is_set():
             self._hurry.clear()
             connection = Connection(self.remote)
-            waits_for_user = False
+            began, waits_for_user = time.monotonic(), False
             try:
                 self._connect(connection)
                 reason = ""
@@ -116,12 +117,14 @@ class Link:
                 reason = str(error)
             if self._closing.is_set():
                 return
-            pause = FIRST_PAUSE_S if connection.is_open else min(2 * pause, LONGEST_PAUSE_S)
+            if connection.is_open and time.monotonic() - began > STEADY_S:
+                pause = FIRST_PAUSE_S
             status = LinkStatus.REFUSED if waits_for_user else LinkStatus.UNREACHABLE
             retry_at = None if waits_for_user else time.monotonic() + pause
             self.state = LinkState(status, one_line(reason), retry_at, was_cut=connection.is_open)
             self.remote.tell_readers(self.state.reason)
             self._hurry.wait(None if waits_for_user else pause)
+            pause = min(2 * pause, LONGEST_PAUSE_S)
             if status is LinkStatus.REFUSED or not connection.is_open:
                 self.state = LinkState(LinkStatus.CONNECTING, one_line(reason))
 
@@ -178,7 +181,8 @@ class Link:
                     self.state = LinkState(LinkStatus.CONNECTED)
                     self.remote.tell_readers("")
                 unsent += connection.send()
-                with contextlib.suppress(BlockingIOError):
+                # Of a process that has ended, its last words are read, which say why.
+                with contextlib.suppress(BlockingIOError, BrokenPipeError):
                     unsent = unsent[os.write(process.stdin.fileno(), unsent) :] if unsent else b""
                 now, since = time.monotonic(), connection.unanswered_since
                 if since is not None and now - since > SILENCE_S:

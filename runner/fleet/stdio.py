@@ -7,6 +7,7 @@ import selectors
 import sys
 import time
 
+from runner.errors import UserError
 from runner.fleet.service import Service
 from runner.fleet.wire import WireError
 
@@ -23,7 +24,15 @@ def serve_stdio() -> int:
     """Serve until the other side closes the stream; return the exit code.
 
     Standard output becomes standard error, so that nothing else can get into the stream.
+
+    Raises:
+        UserError: a person started it.
     """
+    if sys.stdin.isatty():
+        raise UserError(
+            "serve-stdio is the other end of --host; ssh starts it",
+            hint="`trtbench-tui --host user@box ls` lists the runs of another machine",
+        )
     stream = os.dup(sys.stdout.fileno())
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     service = Service()

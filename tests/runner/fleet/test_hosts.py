@@ -96,6 +96,14 @@ def test_a_wrong_host_is_one_sentence(
     assert sentence in capsys.readouterr().err
 
 
+def test_a_person_does_not_start_the_other_end(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("sys.stdin.isatty", lambda: True)
+    assert main(["serve-stdio"]) == ExitCode.BAD_INPUT
+    assert "serve-stdio is the other end of --host" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("host", "sentence"),
     [
