@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import secrets
 import selectors
 import signal
 import socket
@@ -18,11 +19,12 @@ import msgspec
 
 from runner.plan.node_launch import NodeLaunch
 from runner.preflight.node_answer import MessageReader, NodeAnswer, NodeQuestions, Pong, is_message
+from runner.util import processes
 from runner.util.daemon import IMPORT_ROOT
 
 LIMIT_S = 60.0
-START_S = 15.0
-"""seconds to wait for nodes that were not heard of after all others have answered"""
+START_S = 30.0
+"""seconds to wait for nodes that were not heard of after all others have answered: some logins are slow"""
 PINGS = 8
 """after number 0, which is the start of the launcher"""
 PING_S = 0.02
@@ -95,6 +97,7 @@ def ask_nodes(
         is_cancelled: asked a few times a second; True ends the wait.
     """
     program = [launch.python, "-c", _PROGRAM, str(IMPORT_ROOT), msgspec.json.encode(questions).decode()]
+    tag = f"nodes-{secrets.token_hex(4)}"
     began, began_wall = time.monotonic(), time.time()
     try:
         process = subprocess.Popen(
@@ -102,7 +105,7 @@ def ask_nodes(
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, **launch.env},
+            env={**os.environ, **launch.env, processes.TAG: tag},
             start_new_session=True,
             bufsize=0,
         )
@@ -115,7 +118,16 @@ def ask_nodes(
     finally:
         exit_code = process.poll()
         conversation.end()
+        _kill_leftovers(tag)
     return _report(launch, conversation, began, exit_code)
+
+
+def _kill_leftovers(tag: str) -> None:
+    """Kill what the launcher left on this machine: Open MPI leaves an ssh that still connects."""
+    for pid, started in processes.find_tagged(tag):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            if processes.start_time(pid) == started:
+                os.kill(pid, signal.SIGKILL)
 
 
 def _report(launch: NodeLaunch, talk: _Conversation, began: float, exit_code: int | None) -> NodeReport:
