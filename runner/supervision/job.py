@@ -16,6 +16,7 @@ from runner.slurm.ends import Ending, end_of, ending_by_signal, explain
 from runner.slurm.programs import ask
 from runner.slurm.queue import FRESH_S
 from runner.slurm.records import SQUEUE_FORMAT, JobRecord, parse_scontrol, parse_squeue, queued_event
+from runner.util import login_session
 
 ANSWER_S = 3.0
 """How long Slurm may take; it kills a job that it ends after `KillWait`, 30 s by default"""
@@ -27,7 +28,6 @@ _STATES: dict[ev.JobEnd, str] = {
     "node_failed": "NODE_FAIL",
     "out_of_memory": "OUT_OF_MEMORY",
 }
-SIGTERM_BY = "SIGTERM, which Slurm sends before it ends a job"
 
 
 class RunJob:
@@ -49,6 +49,16 @@ class RunJob:
         """Yield what is known of the job at the start of the run."""
         if self.inside:
             yield started_event(self.inside)
+
+    def terminate(self, *, is_stopping: bool) -> str:
+        """Note a SIGTERM to this process, and return who sent it, for the log."""
+        # Slurm may send it twice: before the time limit, and at the end.
+        self.ends = self.ends or (bool(self.inside) and not is_stopping)
+        if self.ends:
+            return "SIGTERM, which Slurm sends before it ends a job"
+        if login_session.kills_processes_at_logout():
+            return "SIGTERM to the supervisor, which systemd sends at logout (KillUserProcesses=yes)"
+        return "SIGTERM to the supervisor"
 
     def poll(self) -> Iterator[ev.JobQueued | ev.JobStarted]:
         """Yield what changed while srun of a stage waits for nodes."""

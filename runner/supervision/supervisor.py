@@ -31,13 +31,13 @@ from runner.supervision.device_turn import wait_for_devices
 from runner.supervision.directory_watch import DirectoryWatch
 from runner.supervision.disk_sync import DiskSync
 from runner.supervision.heartbeat import HeartbeatMonitor
-from runner.supervision.job import SIGTERM_BY, RunJob
+from runner.supervision.job import RunJob
 from runner.supervision.run_log import RunLog
 from runner.supervision.run_nodes import LOG, RunNodes
 from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry import host
 from runner.telemetry.monitor import TelemetryMonitor, TimingBoundaries
-from runner.util import login_session, processes, signals
+from runner.util import processes, signals
 from runner.util.logs import set_up_process_log
 
 logger = logging.getLogger(__name__)
@@ -58,12 +58,6 @@ def main(run_dir: str, lock: int) -> None:
     signal.signal(signal.SIGTERM, lambda *_: supervision.terminate())
     signals.deliver()
     supervision.run()
-
-
-def _sigterm_origin() -> str:
-    if login_session.kills_processes_at_logout():
-        return "SIGTERM to the supervisor, which systemd sends at logout (KillUserProcesses=yes)"
-    return "SIGTERM to the supervisor"
 
 
 def _cause(error: Exception) -> tuple[str, str]:
@@ -116,8 +110,7 @@ class Supervision:
 
     def terminate(self) -> None:
         """Stop the run because of SIGTERM, which Slurm sends before it ends a job."""
-        self._job.ends = bool(self._job.inside) and self._stop is None
-        self.ask_to_stop(SIGTERM_BY if self._job.ends else _sigterm_origin())
+        self.ask_to_stop(self._job.terminate(is_stopping=self._stop is not None))
 
     def run(self) -> None:
         """Run the plan; an internal error ends the run as failed, with its cause in the log."""

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import time
 
+import msgspec
 import pytest
 
 from runner import events as ev
+from runner.plan.job_request import JobRequest
 from runner.supervision import job
+from tests.support.runs import single
 from tests.support.slurm import SlurmPrograms, recorded
 
 GIVEN_BACK = "JobId=38 JobName=interactive JobState=COMPLETED Reason=None NodeList=n[1-2]\n"
@@ -74,3 +77,13 @@ def test_stage_that_fails_ends_its_own_job(slurm: SlurmPrograms, state: str, end
     slurm.answer("sinfo")
     found = job.find_end("38", inside=False, signalled=False)
     assert (found.end if found is not None else None) == end
+
+
+def test_second_sigterm_changes_nothing() -> None:
+    plan = msgspec.structs.replace(single("ok"), job=JobRequest(mode="sbatch"))
+    own = job.RunJob(plan, "r", {"SLURM_JOB_ID": "17"})
+    assert own.terminate(is_stopping=False) == own.terminate(is_stopping=True)
+    assert own.ends
+    stopped = job.RunJob(plan, "r", {"SLURM_JOB_ID": "17"})
+    stopped.terminate(is_stopping=True)
+    assert not stopped.ends
