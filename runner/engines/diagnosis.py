@@ -36,6 +36,7 @@ _ERROR = re.compile(
 )
 """A line of a logger at level error, and what C++ prints for an uncaught exception."""
 _RULE = re.compile(r"^[-=*_]{10,}$")
+_SLURM = re.compile(r"(?:srun|slurmstepd[\w-]*): ")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
 
 # Not failures: an exception that follows the real one, and a configuration that was skipped.
@@ -97,6 +98,11 @@ _KNOWN: tuple[KnownFailure, ...] = (
         "lower benchmark.batch_size or the lengths, or end other programs that use memory",
     ),
     KnownFailure(
+        re.compile(r"^slurmstepd.*Detected \d+ oom[-_]kill event"),
+        "a node killed ranks that used more memory than the job had asked for",
+        "ask for more: --mem=0 in launch.slurm.extra is all memory of a node",
+    ),
+    KnownFailure(
         re.compile(r"No module named '(?:torch|mpi4py)"),
         "the interpreter of the ranks has no torch or no mpi4py",
         f"install them there ({install_extra('torch')}), or set launch.python to one that has them",
@@ -129,7 +135,8 @@ class Diagnosis:
         line = _CONTROL.sub("", line[:MAX_LINE]).rstrip()
         if not line.strip():
             return
-        if not _RULE.match(line):
+        # What srun says comes last: that it ended the other tasks because one has failed.
+        if not (_RULE.match(line) or (self.tail and _SLURM.match(line))):
             self.tail.append(line)
         if _IRRELEVANT.search(line):
             return

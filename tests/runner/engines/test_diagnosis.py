@@ -135,6 +135,19 @@ def test_without_a_better_word_the_last_line_speaks() -> None:
     assert cause_of("", 3) == "the program ended with exit code 3; it printed nothing"
 
 
+def test_last_words_of_srun_are_not_the_cause() -> None:
+    srun = (
+        "srun: error: n2: task 1: Exited with exit code 1\n"
+        "slurmstepd-n1: error: *** STEP 62.0 ON n1 CANCELLED AT 2026-11-29T19:00:51 ***\n"
+        "srun: Force Terminated StepId=62.0\n"
+    )
+    last = "the program ended with exit code 143; its last line: "
+    assert cause_of(f"cannot load MPI library\n{srun}", 143) == f"{last}cannot load MPI library"
+    assert cause_of(srun.splitlines()[0], 143) == f"{last}srun: error: n2: task 1: Exited with exit code 1"
+    killed = "slurmstepd: error: Detected 1 oom-kill event(s) in StepId=12.0. Some of your processes may"
+    assert cause_of(f"{killed}\n{srun}", 137).startswith("a node killed ranks that used more memory")
+
+
 def test_exit_codes_in_words() -> None:
     assert describe_exit(2) == "exit code 2"
     assert describe_exit(-11) == "signal 11 (SIGSEGV)"
