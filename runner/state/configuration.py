@@ -177,3 +177,24 @@ def matches_result(
     if configuration.serving is not None:
         return start.stage == stage
     return shape == (start.batch_size, start.input_len, start.output_len, start.gpu_weights_percent)
+
+
+def of_result(event: ev.Result, shape: result_matching.ResultShape, index: int) -> ConfigurationState:
+    """Return the configuration of a result that was not announced.
+
+    It was imported, or its benchmark's iterations could not be observed.
+    """
+    batch_size, input_len, output_len, percent = shape
+    start = ev.ConfigurationStarted(
+        t=event.t,
+        stage=event.stage,
+        index=index,
+        batch_size=batch_size,
+        input_len=input_len,
+        output_len=output_len,
+        num_runs=0,
+        duration=0.0,
+        warm_up=0,
+        gpu_weights_percent=percent,
+    )
+    return ConfigurationState(start, last_t=event.t, result=event.values)

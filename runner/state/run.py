@@ -16,7 +16,7 @@ from runner.events import gc_paused
 from runner.plan.plan import MOST_CONFIGURATIONS
 from runner.state import node_fold, result_matching
 from runner.state import nodes as node_states
-from runner.state.configuration import ConfigurationState, matches_result
+from runner.state.configuration import ConfigurationState, matches_result, of_result
 from runner.state.gpu import GpuState, TelemetryState
 from runner.state.memory import MemoryState
 from runner.state.nodes import NodeState, SlowestNode, SlowestRank
@@ -288,21 +288,7 @@ def _result(state: RunState, event: ev.Result) -> None:
             del state.awaiting[index]
             return
     if shape is not None:
-        # It was not announced: an imported result, or a benchmark whose iterations could not be observed.
-        batch_size, input_len, output_len, percent = shape
-        start = ev.ConfigurationStarted(
-            t=event.t,
-            stage=event.stage,
-            index=len(state.configurations),
-            batch_size=batch_size,
-            input_len=input_len,
-            output_len=output_len,
-            num_runs=0,
-            duration=0.0,
-            warm_up=0,
-            gpu_weights_percent=percent,
-        )
-        _add(state, ConfigurationState(start, last_t=event.t, result=event.values))
+        _add(state, of_result(event, shape, len(state.configurations)))
 
 
 def _answer(state: RunState, event: ev.Answer) -> None:
