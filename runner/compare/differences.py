@@ -101,13 +101,10 @@ def notes(first: Side, second: Side, found: Iterable[Difference]) -> list[str]:
     found = list(found)
     said = []
     for one in found:
-        if one.kind == "design" and (one.name == GPU_COUNT or one.name in _WORK):
+        if one.kind == "design" and (one.name in (GPU_COUNT, NODES) or one.name in _WORK):
             before, after = one.values
-            what = (
-                f"{after} {'GPU' if after == '1' else 'GPUs'}"
-                if one.name == GPU_COUNT
-                else f"{one.name} {after}"
-            )
+            counted = one.name.removesuffix("s") if after == "1" else one.name
+            what = f"{after} {counted}" if one.name in (GPU_COUNT, NODES) else f"{one.name} {after}"
             said.append(f"by design: {what} instead of {before}")
     for number, side in enumerate((first, second)):
         names = [one.name for one in found if one.kind == "unknown" and one.values[number] == NOT_KNOWN]

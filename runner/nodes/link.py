@@ -310,7 +310,8 @@ class NodeLink:
             case msg.Waiting():
                 yield ev.Queued(
                     t=time.monotonic_ns(),
-                    device=f"{peer.node}: {report.device}",
+                    device=report.device,
+                    node=peer.node,
                     holder=report.holder or "another run",
                     waits=report.waits,
                     user=report.user,

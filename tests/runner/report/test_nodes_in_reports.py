@@ -9,7 +9,7 @@ import pytest
 
 from runner import api
 from runner.compare import load_sides
-from runner.compare.differences import differences
+from runner.compare.differences import differences, notes
 from runner.export import html, json_document, table_csv
 from runner.export.charts import window_of
 from runner.export.gpu_charts import gpus
@@ -67,7 +67,9 @@ def test_another_number_of_nodes_is_a_stated_difference(tmp_path: Path) -> None:
     for nodes in (2, 3):
         run = NodeRun(nodes=nodes, gpus=2)
         names.append(str(run.write(tmp_path / f"20260101T00000{nodes}Z_p_000{nodes}")))
-    found = {one.name: (one.kind, one.values) for one in differences(load_sides(names))}
+    sides = load_sides(names)
+    assert "by design: 3 nodes instead of 2" in notes(sides[0], sides[1], differences(sides))
+    found = {one.name: (one.kind, one.values) for one in differences(sides)}
     assert found["nodes"] == ("design", ("2", "3"))
     assert found["machine"] == ("design", ("node1, node2", "node1, node2, node3"))
     assert found["GPUs"] == ("design", ("4", "6"))
