@@ -61,19 +61,30 @@ class Levels:
         """
         contrast = self._mean_block(point) - self._mean_block(other)
         value = float(contrast @ self._fitted)
-        if abs(contrast - self._rank @ contrast).max() > _TINY:
+        if not self._is_known(contrast):
             return value, Interval(-math.inf, math.inf)
         error = self.spread.deviation * math.sqrt(max(0.0, float(contrast @ self._inverse @ contrast)))
         half = t_quantile((1 + level) / 2, self.spread.df) * error
         return value, Interval(value - half, value + half)
 
     def bound(self, point: int, level: float = LEVEL) -> float:
-        """Return the lower bound of the level of a point on another day: blocks vary, too."""
+        """Return the lower bound of the level of a point on another day: blocks vary, too.
+
+        The level rests on all blocks if a chain of common points connects it with them, else on those in
+        which the point was measured.
+        """
         runs, blocks = self._counts[point]
-        parts = [(self.spread, runs), (self.blocks, blocks)]
-        variance = sum(spread.deviation**2 / count for spread, count in parts)
+        share, row = 1 / runs, self._mean_block(point)
+        if self._is_known(row):
+            share, blocks = float(row @ self._inverse @ row), len(self._fitted) - len(self.points)
+        parts = [(self.spread, share), (self.blocks, 1 / blocks)]
+        variance = sum(spread.deviation**2 * part for spread, part in parts)
         df = min(spread.df for spread, _ in parts)
         return self.level(point) - t_quantile((1 + level) / 2, df) * math.sqrt(variance)
+
+    def _is_known(self, contrast: Array) -> bool:
+        """Whether the runs determine a weighted sum of the fitted levels."""
+        return bool(abs(contrast - self._rank @ contrast).max() <= _TINY)
 
     def _mean_block(self, point: int) -> Array:
         import numpy as np

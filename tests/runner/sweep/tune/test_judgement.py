@@ -38,3 +38,13 @@ def test_another_day_may_be_worse_than_this_one() -> None:
     levels = fit_levels([Sample(0, 0, 0.03), Sample(0, 0, 0.03), Sample(0, 0, 0.03)])
     assert levels.level(0) > 0
     assert levels.bound(0) < 0  # days are assumed to vary by 2 %
+
+
+def test_a_bound_rests_on_all_blocks_that_common_points_connect() -> None:
+    days = [0.01, -0.01, 0.01, -0.01, 0.01, -0.01]
+    anchors = [Sample(0, block, 0.5 + level) for block, level in enumerate(days) for _ in range(2)]
+    connected = fit_levels([*anchors, Sample(1, 0, 0.11), Sample(1, 0, 0.11)])
+    alone = fit_levels([*anchors, Sample(1, 9, 0.11), Sample(1, 9, 0.11)])
+    assert connected.level(1) == pytest.approx(0.1)
+    assert connected.bound(1) > 0.08
+    assert alone.level(1) - alone.bound(1) > 2 * (connected.level(1) - connected.bound(1))
