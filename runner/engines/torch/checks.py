@@ -8,6 +8,7 @@ from pathlib import Path
 from runner.engines.check import Check, gib, gpu_memory_brief
 from runner.engines.facts import MachineFacts, ProbeAnswer
 from runner.engines.model_shape import read_shape
+from runner.engines.mpi import ranks_here
 from runner.engines.torch.memory import Sizes, configuration_needs, decoder_shape
 from runner.engines.torch.profile import TorchProfile
 from runner.errors import UserError, install_extra
@@ -46,12 +47,12 @@ def _weights(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> 
 
 
 def _host_memory(profile: TorchProfile, probe: ProbeAnswer) -> Check | None:
-    """Warn if weights and cache of all ranks exceed the free memory of the host; None: they do not."""
+    """Warn if weights and cache of the ranks here exceed the free memory of the host; None: they do not."""
     shape, tp = _decoder_shape(profile), profile.parallel.tp
     if shape is None or not probe.memory_available:
         return None
     needs = configuration_needs(profile, shape).values()
-    least = tp * max(need.weights + need.cache for need in needs)
+    least = ranks_here(profile.launch.mpirun, tp) * max(need.weights + need.cache for need in needs)
     if least <= probe.memory_available:
         return None
     text = (
