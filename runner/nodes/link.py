@@ -146,7 +146,7 @@ class NodeLink:
         return f"{len(self.peers)} of {self.launch.nodes} nodes joined"
 
     def _said(self) -> str:
-        return f"; it said: {self.last_lines[-1]}" if self.last_lines else ""
+        return f"; it said: {' '.join([*self.last_lines][-2:])}" if self.last_lines else ""
 
     def close(self) -> list[ev.AnyEvent]:
         """End all agents that can be reached, wait for them for a limited time, and end the launcher."""
@@ -283,7 +283,8 @@ class NodeLink:
         text = line.decode("utf-8", "replace").strip()
         if not text:
             return
-        self.last_lines.append(text)
+        if any(letter.isalnum() for letter in text):  # not one of the lines around a message of Open MPI
+            self.last_lines.append(text)
         if self.log is not None:
             with contextlib.suppress(OSError), open_append(self.log, layout.log_mode(self.run_dir)) as file:
                 file.write(line + b"\n")
@@ -347,6 +348,8 @@ class NodeLink:
             return
         peer = session.peer = Peer(report, name, report.node == self.first, now)
         self.peers[report.node] = peer
+        if self._ending:
+            self.ask(msg.End(), [peer.node])  # it comes too late
         if old is None:
             yield peer.joined_event()
             return
