@@ -14,6 +14,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from runner.engines.mpi.fan_out import TOGETHER
 from runner.plan.node_launch import NodeLaunch
 from runner.util import processes
 from runner.util.daemon import IMPORT_ROOT
@@ -21,6 +22,8 @@ from runner.util.daemon import IMPORT_ROOT
 MOST_WAITING = 1 << 20
 """bytes for a launcher that does not read; more are dropped, as commands are repeated"""
 END_S = 5.0
+DRAIN_S = 1.0
+"""How long the output of a launcher that has ended may still come: a child of it can keep the pipe open."""
 _BOOTSTRAP = (
     "import sys; sys.path.insert(0, sys.argv[1]); from runner.nodes.agent import main; main(sys.argv[2:])"
 )
@@ -44,6 +47,9 @@ class LauncherProcess:
     exit_code: int | None = None
     _child: subprocess.Popen[bytes] | None = None
     _out: bytearray = field(default_factory=bytearray)
+    _reader: threading.Thread | None = None
+    _ended_at: float = 0.0
+    """when its end was noticed (monotonic, s)"""
 
     def start(self) -> None:
         """Start the launcher; `problem` says why that is not possible."""
@@ -53,7 +59,7 @@ class LauncherProcess:
             self._child = subprocess.Popen(
                 [*self.launch.argv, self.launch.python, "-c", _BOOTSTRAP, str(IMPORT_ROOT), *words],
                 cwd="/",
-                env={**env, **self.launch.env},
+                env={**env, **self.launch.env, TOGETHER: "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,
@@ -68,7 +74,8 @@ class LauncherProcess:
         assert self._child.stdout is not None
         os.set_blocking(self._child.stdin.fileno(), False)
         output = self._child.stdout.fileno()
-        threading.Thread(target=self._follow, args=(output,), name="node agents", daemon=True).start()
+        self._reader = threading.Thread(target=self._follow, args=(output,), name="node agents", daemon=True)
+        self._reader.start()
 
     def _follow(self, output: int) -> None:
         with contextlib.suppress(OSError):
@@ -101,6 +108,15 @@ class LauncherProcess:
         if self.exit_code is None and self._child is not None:
             self.exit_code = self._child.poll()
         return self.exit_code
+
+    @property
+    def is_drained(self) -> bool:
+        """It has ended and everything that it printed was taken, as far as its children let one know."""
+        if self.poll() is None:
+            return False
+        self._ended_at = self._ended_at or time.monotonic()
+        is_read = self._reader is None or not self._reader.is_alive()
+        return not self.pieces and (is_read or time.monotonic() > self._ended_at + DRAIN_S)
 
     @property
     def is_running(self) -> bool:

@@ -117,7 +117,7 @@ class NodeLink:
         if self._process.problem:
             return f"the node agents cannot be started: {self._process.problem}"
         code = self._process.poll()
-        if code is None or len(self.peers) >= self.launch.nodes:
+        if code is None or not self._is_cut_off or len(self.peers) >= self.launch.nodes:
             return ""
         return f"{self._missing()}: {self._launcher} ended with {describe_exit(code)}{self._said()}"
 
@@ -169,7 +169,7 @@ class NodeLink:
     @property
     def _is_cut_off(self) -> bool:
         """The launcher has ended, and nothing more of it will arrive."""
-        return self._process.poll() is not None and not self._process.pieces
+        return self._process.is_drained
 
     def wait(self, condition: Callable[[], bool], timeout: float) -> list[ev.AnyEvent]:
         """Poll until a condition holds or a time (s) is over; return the events of that time."""

@@ -29,6 +29,8 @@ from typing import IO
 
 END_S = 5.0
 PIECE = 1 << 16
+TOGETHER = "TRTBENCH_END_TOGETHER"
+"""Variable: the failure of one process ends all, so that whoever started them can start them again"""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -48,6 +50,9 @@ def main() -> int:
     for reader in readers:
         reader.start()
     threading.Thread(target=_distribute, args=(started,), daemon=True).start()
+    if os.environ.get(TOGETHER):
+        for one in started:
+            threading.Thread(target=_end_together, args=(one, started), daemon=True).start()
     code = next((code for code in [one.wait() for one in started] if code), 0)
     for reader in readers:
         reader.join(END_S)  # the ssh of a killed mpirun keeps its output open
@@ -82,6 +87,12 @@ def _feed(target: IO[bytes], pieces: queue.SimpleQueue[bytes]) -> None:
             target.write(piece)
             target.flush()
         target.close()
+
+
+def _end_together(one: subprocess.Popen[bytes], started: list[subprocess.Popen[bytes]]) -> None:
+    """End all processes when one has failed, as mpirun does."""
+    if one.wait():
+        _end(started)
 
 
 def _end(started: list[subprocess.Popen[bytes]]) -> None:
