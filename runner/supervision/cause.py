@@ -114,7 +114,8 @@ def missing_records(state: RunState, explain_node: Callable[[str], str] | None =
         host, where, why = rank.hello.host, "", ""
         if explain_node is not None:
             where = f" on {host}"
-            why = f": {facts}" if (facts := explain_node(host)) else ""
+            facts = explain_node(host) or explain_node("")  # the loss of one node ends the ranks of others
+            why = f": {facts}" if facts else ""
         if rank.bye is None:
             return f"rank {rank.rank}{where} ended after {rank.records} records without finishing{why}"
         if not rank.complete:

@@ -172,9 +172,7 @@ class RunNodes:
             return
         assert isinstance(sweep.command, msg.Sweep)
         until = time.monotonic() + SWEEP_S + sweep.command.grace_s
-        while any(self.link.peers[node].status != "lost" for node in sweep.missing):
-            if time.monotonic() > until:
-                break
+        while time.monotonic() < until and any(map(self._may_answer, sweep.missing)):
             self._wait()
         self.link.forget(sweep)
         for node, done in sorted(sweep.answers.items()):
@@ -187,6 +185,11 @@ class RunNodes:
             names = ", ".join(sorted(new))
             text = f"{names} did not answer: what is left of this run there is ended by the agent of the node"
             self.emit(ev.Notice(t=time.monotonic_ns(), level="warning", text=text))
+
+    def _may_answer(self, node: str) -> bool:
+        """Check whether to wait for a node: not if it is lost, or is silent and did not answer before."""
+        status = self.link.peers[node].status
+        return status != "lost" and not (status == "silent" and node in self._unreachable)
 
     def release_devices(self) -> None:
         """Release the devices of the other nodes."""

@@ -211,7 +211,7 @@ class StageRun:
 
     def _await_records(self, exit_code: int) -> None:
         """Wait for records that a network file system shows late, when ranks of other nodes have ended."""
-        if self.nodes is None or exit_code != 0 or not self.stage.reports:
+        if self.nodes is None or exit_code != 0 or not self.stage.reports or self.nodes.explain():
             return
         until = time.monotonic() + LATE_RECORDS_S
         while missing_records(self.run_log.state) and time.monotonic() < until and not self.stop_wanted():
