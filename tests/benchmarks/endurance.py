@@ -15,7 +15,8 @@ from runner import events as ev
 from runner.events.journal import EventReader
 from runner.run import layout
 from tests.benchmarks.result import Claim, Measured
-from tests.support.recorded_runs import RecordedFeed, Recorder, on_gpus
+from tests.support.recorded_runs import on_gpus
+from tests.support.recorder import RecordedFeed, Recorder
 
 SHORT, LONG = 1_000, 1_000_000
 FRAMES = 60

@@ -11,7 +11,8 @@ from pathlib import Path
 import msgspec
 
 from tests.benchmarks.result import Claim, Measured
-from tests.support.recorded_runs import Recorder, on_gpus
+from tests.support.recorded_runs import on_gpus
+from tests.support.recorder import Recorder
 from tests.support.terminal import ScreenText, Terminal
 from tui.screens.live.plot_view import PLOT_MODES, TITLES
 

@@ -19,7 +19,7 @@ from runner.report.files import write_report
 from runner.run import layout
 from tests.pictures.svg import Frame, animation, read_frame
 from tests.support.paths import DATA, ROOT
-from tests.support.recorded_runs import RecordedFeed
+from tests.support.recorder import RecordedFeed
 from tui.app import TrtbenchApp
 
 RECORDING = DATA / "h200-torch-2gpu-graphs"

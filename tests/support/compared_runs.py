@@ -8,6 +8,7 @@ from pathlib import Path
 
 from runner import events as ev
 from runner import paths
+from runner.compare import Comparison, compare, load_sides
 from runner.events import GpuIdentity
 from runner.plan.plan import Configuration, ModelWeights, Plan, Stage, SweepMembership
 from runner.report.build import build_report
@@ -118,3 +119,16 @@ def _events(
     log.append(ev.StageEnded(t=t, stage=0, name="benchmark", status="ok", exit_code=0))
     log.append(ev.RunEnded(t=t, status=status, wall=0.0))
     return log
+
+
+def compared(*names: str) -> Comparison:
+    return compare(load_sides(names))
+
+
+def repeats(level: float, letters: str, *, profile: str = PROFILE, seed: int = 0) -> str:
+    """Five runs whose levels differ by 0.3 %; their names with commas between."""
+    spread = (0.997, 0.9985, 1.0, 1.0015, 1.003)
+    for index, factor in enumerate(spread):
+        values = some(level * factor, seed=seed + index)
+        run({1: values}, name=f"{letters}0{index}0", profile=profile, second=index)
+    return ",".join(f"{letters}0{index}0" for index in range(len(spread)))

@@ -9,7 +9,7 @@ import msgspec
 
 from runner import events as ev
 from runner import paths
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 
 TEXT = (
     "=x\x1b[2J\x1b]0;title\x07\x1b]52;c;aGk=\x1b\\\x9b31m\x85\r\b\x00\x07\x7f"

@@ -18,7 +18,7 @@ from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support.paths import DATA
-from tests.support.recorded_runs import WALL, RecordedFeed
+from tests.support.recorder import WALL, RecordedFeed
 
 SECOND = 10**9
 START = 1_000 * SECOND

@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 
 from runner.cli.places import HomePlace, LivePlace, ResultPlace, RunsPlace
 from tests.support import recorded_runs, world
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 from tests.support.world import wait_until_idle
 from tui.app import TrtbenchApp
 from tui.framework.screen import KeyedScreen

@@ -9,8 +9,8 @@ import pytest
 
 from runner.cli.places import LivePlace, ResultPlace
 from runner.plan.plan import Configuration
-from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support import recorded_runs, recorder
+from tests.support.recorder import Recorder
 from tests.support.slow import first_of
 from tui.app import TrtbenchApp
 
@@ -115,7 +115,7 @@ def test_live_silent(snap_compare: Compare, tmp_path: Path) -> None:
 def test_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
+    with recorder.on_disk(make(), tmp_path) as run_dir:
         app = TrtbenchApp(ResultPlace(run_dir))
         assert snap_compare(app, terminal_size=size, press=["down", "down", "right"])
 
@@ -136,7 +136,7 @@ def test_result_of_one_configuration(snap_compare: Compare, tmp_path: Path) -> N
 
 
 def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) -> None:
-    run = recorded_runs.Recorder(
+    run = recorder.Recorder(
         [Configuration(batch, 128, 1024) for batch in range(1, 12)], log=recorded_runs.LOG
     )
     run.begin()
@@ -161,7 +161,7 @@ def test_result_with_many_configurations(snap_compare: Compare, tmp_path: Path) 
 def test_result_of_rare_states(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
+    with recorder.on_disk(make(), tmp_path) as run_dir:
         assert snap_compare(TrtbenchApp(ResultPlace(run_dir)), terminal_size=size)
 
 
@@ -179,7 +179,7 @@ def test_result_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pyt
 def test_log_of_a_result(
     make: Callable[[], Recorder], size: tuple[int, int], snap_compare: Compare, tmp_path: Path
 ) -> None:
-    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
+    with recorder.on_disk(make(), tmp_path) as run_dir:
         assert snap_compare(TrtbenchApp(ResultPlace(run_dir)), terminal_size=size, press=["l", "slash", "M"])
 
 

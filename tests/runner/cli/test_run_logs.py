@@ -9,11 +9,11 @@ import pytest
 from runner import paths
 from runner.cli import runs
 from runner.cli.main import main
-from tests.support import recorded_runs
+from tests.support import recorded_runs, recorder
 from tests.support.runs import single, start, wait_until_ended
 
 
-def recorded(run: recorded_runs.Recorder) -> Path:
+def recorded(run: recorder.Recorder) -> Path:
     paths.runs_dir().mkdir(parents=True, exist_ok=True)
     return run.write(paths.runs_dir())
 

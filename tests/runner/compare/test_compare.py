@@ -1,49 +1,28 @@
-"""Comparing recorded runs: who, what differs, is it fair, and the command around it."""
+"""Comparing recorded runs: what differs, whether it is comparable, and the numbers."""
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import subprocess
 import sys
-from pathlib import Path
 
-import msgspec
 import pytest
 from msgspec.structs import replace
 
 from runner import paths
-from runner.cli.main import main
-from runner.compare import Comparison, as_text, compare, load_sides
+from runner.compare import as_text, load_sides
 from runner.compare.comparison import ConfigurationComparison, MetricChange
 from runner.compare.comparison_markdown import as_markdown
 from runner.compare.measuring_sessions import find_sessions
 from runner.compare.run_variation import Repeats
-from runner.compare.sides import ComparedRun, side_label
-from runner.errors import UserError
-from runner.history import labels
-from runner.history.lookup import find_run
+from runner.compare.sides import ComparedRun
 from runner.plan.plan import Configuration, SweepMembership
 from runner.stats.variation import ASSUMED
-from tests.support.compared_runs import PROFILE, run, some
-from tests.support.paths import DATA
+from tests.support.compared_runs import PROFILE, compared, repeats, run, some
 from tests.support.simulated import latencies
 
 SWEEP = "20260101T000000Z_p_77aa"
-
-
-def compared(*names: str) -> Comparison:
-    return compare(load_sides(names))
-
-
-def repeats(level: float, letters: str, *, profile: str = PROFILE, seed: int = 0) -> str:
-    """Five runs whose levels differ by 0.3 %; their names with commas between."""
-    spread = (0.997, 0.9985, 1.0, 1.0015, 1.003)
-    for index, factor in enumerate(spread):
-        values = some(level * factor, seed=seed + index)
-        run({1: values}, name=f"{letters}0{index}0", profile=profile, second=index)
-    return ",".join(f"{letters}0{index}0" for index in range(len(spread)))
 
 
 def test_sides_are_compared_by_their_ceilings() -> None:
@@ -64,44 +43,6 @@ def test_weights_that_differ_are_named() -> None:
     assert (found.name, found.values) == ("fingerprint of the weights", ("1f", "2e"))
     (found,) = compared("a001", "a003").differences
     assert found.values == ("1f", "–")
-
-
-class TestSides:
-    def test_runs_groups_and_filters(self) -> None:
-        for index, name in enumerate(("aaaa", "bbbb", "cccc", "dddd")):
-            run({1: some()}, name=name, second=index)
-        run({1: some()}, name="eeee", status="failed", second=5)
-        for name in ("cccc", "dddd", "eeee"):
-            labels.tag(find_run(name).name, add=["after"])
-        found = load_sides(["aaaa,bbbb", "tag:after"])
-        named = [[one.name[-4:] for one in side.runs] for side in found]
-        assert named == [["aaaa", "bbbb"], ["cccc", "dddd"]]
-        assert [side.label for side in found] == ["A", "B"]
-
-    @pytest.mark.parametrize(
-        ("index", "said"), [(0, "A"), (25, "Z"), (26, "AA"), (53, "BB"), (199, "GR"), (702, "AAA")]
-    )
-    def test_any_number_of_sides_has_letters(self, index: int, said: str) -> None:
-        assert side_label(index) == said
-
-    @pytest.mark.parametrize(
-        ("names", "said"),
-        [
-            (["aaaa"], "a comparison needs two sides"),
-            (["aaaa", "aaaa"], "is named twice (side A and B)"),
-            (["aaaa,aaaa", "bbbb"], "is named twice (side A)"),
-            (["aaaa", "nope"], "there is no run 'nope'"),
-            (["aaaa", "tag:nope"], "no finished run matches 'tag:nope'"),
-            (["aaaa", ","], "',' names no run"),
-            (["aaaa", "bbbb"], "has no measured configuration to compare"),
-        ],
-    )
-    def test_what_cannot_be_compared_is_said_in_a_sentence(self, names: list[str], said: str) -> None:
-        run({1: some()}, name="aaaa")
-        run({}, name="bbbb", second=1)
-        with pytest.raises(UserError) as error:
-            load_sides(names)
-        assert said in str(error.value)
 
 
 class TestFairness:
@@ -330,68 +271,6 @@ class TestNumbers:
         assert math.isfinite(latency.change)
 
 
-class TestCommand:
-    def test_the_text(self, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setenv("COLUMNS", "112")
-        first = repeats(100, "a")
-        second = repeats(102, "b", profile=PROFILE.replace("float16", "bfloat16"), seed=50)
-        assert main(["compare", first, second]) == 0
-        text = capsys.readouterr().out
-        assert "  model.dtype  float16  bfloat16" in text
-        assert "A → B: comparable, as far as known" in text
-        (line,) = [line for line in text.splitlines() if line.startswith("latency, mean, ms")]
-        assert line.endswith("SLOWER")
-        assert max(len(line) for line in text.splitlines()) <= 112
-
-    @pytest.mark.parametrize("width", [80, 100, 120])
-    def test_the_text_keeps_to_the_width(self, width: int) -> None:
-        run({1: some(), 4: some(seed=3)}, name="aaaa")
-        run({1: some(seed=2), 4: some(seed=4)}, name="bbbb", host="bench02", second=1)
-        text = as_text(compared("aaaa", "bbbb"), width)
-        assert max(len(line) for line in text.splitlines()) <= width
-        assert ("generation tokens per second, tokens/s" in text) == (width == 120)
-
-    def test_the_json_has_a_version_and_comes_back(self, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
-        run({1: some()}, name="aaaa")
-        run({1: some(seed=2)}, name="bbbb", second=1)
-        assert main(["compare", "aaaa", "bbbb", "--json"]) == 0
-        (line,) = capfdbinary.readouterr().out.splitlines()
-        assert (json.loads(line)["kind"], json.loads(line)["schema"]) == ("comparison", 1)
-        assert msgspec.json.decode(line, type=Comparison) == compared("aaaa", "bbbb")
-
-    def test_exit_codes(self, capsys: pytest.CaptureFixture[str]) -> None:
-        first, second = repeats(100, "a"), repeats(102, "b", seed=50)
-        assert main(["compare", first, second, "--fail-on", "slower"]) == 5
-        assert "slower" in capsys.readouterr().err
-        assert main(["compare", second, first, "--fail-on", "slower"]) == 0
-        assert main(["compare", first, second]) == 0
-        assert main(["compare", "a000", "b040", "--fail-on", "slower"]) == 0
-        assert main(["compare", first, second, "--fail-on", "slower", "--threshold", "5"]) == 0
-        assert main(["compare", first, second, "--fail-on", "slower", "--metric", "latency_ms.max"]) == 0
-        run({8: some()}, name="cccc", second=30)
-        capsys.readouterr()
-        assert main(["compare", "a000", "cccc", "--fail-on", "inconclusive"]) == 6
-        said = capsys.readouterr()
-        assert "A and B have no configuration in common" in said.err
-        run({1: some()}, name="dddd", second=31, host="bench02")
-        assert main(["compare", "a000", "dddd", "--fail-on", "slower"]) == 7
-        assert "not the same machine: machine" in capsys.readouterr().err
-        assert "assumed" not in said.out  # how numbers were judged is said where there are some
-        assert main(["compare", "a000", "cccc", "--metric", "latncy_ms"]) == 2
-        assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err
-
-    def test_an_imported_result_says_why_it_is_not_judged(
-        self, capsys: pytest.CaptureFixture[str], tmp_path: Path
-    ) -> None:
-        data = DATA / "workflow-result.txt"
-        assert main(["import", "--again", str(data)]) == 0
-        assert main(["import", "--again", str(data)]) == 0
-        names = [path.name for path in sorted((tmp_path / "home/state/runs").iterdir())]
-        capsys.readouterr()
-        assert main(["compare", *names[:2], "--fail-on", "inconclusive"]) == 6
-        assert "NOT JUDGED" in capsys.readouterr().out
-
-
 def test_as_markdown() -> None:
     run({1: some(100)}, name="aaaa")
     run({1: some(130, seed=2), 4: some()}, name="bbbb", second=1, host="a|b <c>")
@@ -403,29 +282,6 @@ def test_as_markdown() -> None:
     assert "Only B measured batch 4 64→16." in text
     tables = [line for line in text.splitlines() if line.startswith("|")]
     assert {line.count(" | ") for line in tables} == {2, 5}
-
-
-def test_a_terminal_gets_the_screen_by_default(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    run({1: some()}, name="aaaa")
-    run({1: some(seed=2)}, name="bbbb", second=1)
-    drawn: list[object] = []
-    monkeypatch.setattr("runner.cli.dashboard.has_terminal", lambda: True)
-
-    def draw(place: object) -> int:
-        drawn.append(place)
-        return 0
-
-    monkeypatch.setattr("runner.cli.dashboard.draw", draw)
-    monkeypatch.setattr("runner.cli.dashboard.prepare_drawing", lambda arguments: None)
-    for asked in (["--json"], ["--headless"], ["--fail-on", "slower"], ["--threshold", "2"],
-                  ["--metric", "latency_ms"]):  # fmt: skip
-        main(["compare", "aaaa", "bbbb", *asked])
-    assert drawn == []
-    assert main(["compare", "aaaa", "nope"]) == 2
-    assert main(["compare", "aaaa", "bbbb"]) == 0
-    assert [getattr(place, "names", None) for place in drawn] == [("aaaa", "bbbb")]
 
 
 def test_it_needs_no_numerical_library() -> None:

@@ -18,9 +18,9 @@ from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
 from runner.report.files import read_state
 from tests.runner.export.browser import look_at
-from tests.support import recorded_runs
+from tests.support import recorded_runs, recorder
 from tests.support.paths import DATA
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 
 RECORDED = DATA / "h200-torch-1gpu"
 SVG = "{http://www.w3.org/2000/svg}"
@@ -150,7 +150,7 @@ def test_page_of_a_long_run_is_small_and_keeps_a_spike(tmp_path: Path) -> None:
 
 
 def test_outliers_have_a_letter_and_a_cause(tmp_path: Path) -> None:
-    run = recorded_runs.Recorder(ranks=1)
+    run = recorder.Recorder(ranks=1)
     run.begin()
     run.begin_stage()
     run.hello()

@@ -11,13 +11,13 @@ import pytest
 
 from runner import events as ev
 from runner.cli.main import main
-from tests.support import recorded_runs
+from tests.support import recorded_runs, recorder
 
 
 @pytest.fixture
 def run_dir(tmp_path: Path) -> Path:
     """Two configurations, each with requests and iterations of the engine."""
-    run = recorded_runs.Recorder(ranks=1)
+    run = recorder.Recorder(ranks=1)
     run.begin()
     run.begin_stage()
     for index, concurrency in enumerate((2, 8)):

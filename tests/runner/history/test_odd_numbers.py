@@ -26,7 +26,7 @@ from runner.report.files import summary_of
 from runner.report.text_table import render
 from runner.run import layout
 from runner.state.run import RunState
-from tests.support import recorded_runs
+from tests.support import recorded_runs, recorder
 
 PROFILE = "qwen2.5-32b-fp16-tp8"
 ODD_TEXTS = ("inf", "-inf", "nan", "1e308", "-1e308", "1e-310", "-5", "0", "9" * 30, "9" * 5000, "1_0", "x")
@@ -83,7 +83,7 @@ def read(events: list[ev.AnyEvent]) -> RunEntry:
     """Do with a run what the commands do: fold, table, list, index, trend."""
     state = RunState()
     state.apply_all(events)
-    report = build_report(recorded_runs.Recorder(profile=PROFILE).plan(), state, "20260101T000000Z_p_0001")
+    report = build_report(recorder.Recorder(profile=PROFILE).plan(), state, "20260101T000000Z_p_0001")
     render(report, width=100)
     run_dir = paths.runs_dir() / "20260101T000000Z_p_0001"
     facts = _of_summary(run_dir, summary_of(report))

@@ -6,7 +6,7 @@ from runner import events as ev
 from runner.metrics.machine_problems import MachineProblem, find_machine_problems
 from runner.state.run import RunState
 from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 
 
 def problems(run: Recorder) -> list[MachineProblem]:

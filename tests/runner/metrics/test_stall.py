@@ -9,7 +9,7 @@ from runner.cli.narration import RunNarrator
 from runner.metrics.stall import Stall, find_stall
 from runner.state.run import RunState
 from tests.support import recorded_runs
-from tests.support.recorded_runs import SECOND, Recorder
+from tests.support.recorder import SECOND, Recorder
 
 AFTER = 41
 

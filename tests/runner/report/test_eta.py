@@ -12,7 +12,7 @@ from runner.report.eta import MAX_READ_RUNS, EarlierTimes, earlier_times, estima
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support import recorded_runs
-from tests.support.recorded_runs import SECOND, Recorder
+from tests.support.recorder import SECOND, Recorder
 
 
 def seen(

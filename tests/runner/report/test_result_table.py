@@ -13,7 +13,7 @@ from runner.report.model import MetricCell, Report
 from runner.report.result_table import TableRow
 from runner.state.run import RunState
 from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 
 
 def report_of(run: Recorder) -> Report:

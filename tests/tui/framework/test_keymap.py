@@ -6,7 +6,7 @@ import pytest
 
 from runner.cli.places import LivePlace
 from tests.support import recorded_runs
-from tests.support.recorded_runs import RecordedFeed
+from tests.support.recorder import RecordedFeed
 from tui.app import TrtbenchApp
 from tui.framework.footer import footer_keys, footer_row, place_footer_keys
 from tui.framework.keymap import valid_keys

@@ -29,7 +29,7 @@ from runner.profile.file import load_text
 from tests.support import histories, recorded_runs, tunings, world
 from tests.support.histories import figure
 from tests.support.world import wait_until_idle
-from tests.tui.screens.sweep import test_board
+from tests.tui.screens.sweep import support as sweeps
 from tui.app import TrtbenchApp
 from tui.framework.keymap import GLOBAL_KEYS
 from tui.screens.dialogs.ask import AskScreen, Question
@@ -90,7 +90,7 @@ PLACES: dict[str, Callable[[Path], DashboardPlace]] = {
     "live": lambda root: LivePlace(recorded_runs.on_gpus(2, 2).feed(root, 1.0)),
     "result": lambda root: ResultPlace(recorded_runs.finished().write(root)),
     "compare": lambda root: compared(),
-    "sweep": lambda root: SweepPlace(test_board.complete()),
+    "sweep": lambda root: SweepPlace(sweeps.complete()),
     "tune": lambda root: TunePlace(tunings.fake().path),
     "fleet": lambda root: FleetPlace(),
 }

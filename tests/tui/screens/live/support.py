@@ -7,7 +7,7 @@ from pathlib import Path
 from textual.pilot import Pilot
 
 from runner.cli.places import LivePlace
-from tests.support.recorded_runs import RecordedFeed, Recorder
+from tests.support.recorder import RecordedFeed, Recorder
 from tests.tui.cockpit import OneScreenApp
 from tui.screens.live.screen import LiveScreen
 from tui.screens.live.view import LiveView, make_live_view

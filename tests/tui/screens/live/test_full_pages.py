@@ -10,7 +10,7 @@ import pytest
 
 from runner import events as ev
 from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 from tests.tui.cockpit import text_of
 from tests.tui.screens.live.support import cockpit, drained
 from tui.framework.rows import row_text, row_width

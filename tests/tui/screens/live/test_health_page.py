@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support import recorded_runs, recorder
+from tests.support.recorder import Recorder
 from tests.tui.cockpit import text_of
 from tests.tui.screens.live.support import SIZE, Cockpit, settled
 from tui.framework.rows import Rows
@@ -26,7 +26,7 @@ async def test_d_opens_the_health_overlay_which_updates_itself(tmp_path: Path) -
         assert isinstance(app.screen, HealthScreen)
         assert "stalled" not in text_of(app.screen, "#help")
         assert "rank 7" in text_of(app.screen, "#help")
-        feed.at += 90 * recorded_runs.SECOND
+        feed.at += 90 * recorder.SECOND
         app.screen.reload()
         said = text_of(app.screen, "#help")
         assert "no iteration for 90 s, median 6.3 s" in said
@@ -80,7 +80,7 @@ async def test_a_stall_does_not_move_the_panels(tmp_path: Path) -> None:
     async with app.run_test(size=SIZE) as pilot:
         await settled(pilot)
         before = {widget.id: widget.region for widget in app.screen.query(Rows)}
-        feed.at += 90 * recorded_runs.SECOND
+        feed.at += 90 * recorder.SECOND
         await settled(pilot)
         assert "no iteration for 90 s" in text_of(app.screen, "#health")
         assert {widget.id: widget.region for widget in app.screen.query(Rows)} == before

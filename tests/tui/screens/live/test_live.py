@@ -8,7 +8,7 @@ import pytest
 
 from runner.errors import ExitCode
 from runner.run import layout
-from tests.support import recorded_runs
+from tests.support import recorded_runs, recorder
 from tests.tui.cockpit import text_of
 from tests.tui.screens.live.support import SIZE, Cockpit, cockpit, settled
 from tui.framework.keymap import valid_keys
@@ -297,7 +297,7 @@ async def test_a_passing_second_refreshes_single_rows(tmp_path: Path) -> None:
         refreshed: list[object] = []
         for widget in app.screen.query(Rows):
             widget.refresh = lambda *regions, **_: refreshed.append(regions)  # type: ignore[method-assign,assignment]
-        feed.at += recorded_runs.SECOND
+        feed.at += recorder.SECOND
         await settled(pilot)
         # Header, stage, remaining time and duration bar.
         assert len(refreshed) <= 4

@@ -11,8 +11,8 @@ import pytest
 from runner import events as ev
 from runner.cli.places import LivePlace, ResultPlace
 from runner.plan.plan import Configuration, Plan, Stage
-from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support import recorder
+from tests.support.recorder import Recorder
 from tests.support.runs import record
 from tui.app import TrtbenchApp
 from tui.framework.rows import row_text
@@ -121,7 +121,7 @@ def test_requests_and_iterations_are_counted(tmp_path: Path) -> None:
     assert isinstance(view.plot, LatencyPlotData)
     assert view.plot.n == 90
     # On the axis of engine time: 90 iterations of 21 ms on average.
-    assert 1.8 <= view.plot.points[-1].t / recorded_runs.SECOND <= 1.9
+    assert 1.8 <= view.plot.points[-1].t / recorder.SECOND <= 1.9
     assert isinstance(view_of(run, plan, tmp_path / "b", "histogram").plot, HistogramData)
     assert isinstance(view_of(run, plan, tmp_path / "c", "split").plot, SplitData)
 
@@ -187,7 +187,7 @@ def measured(root: Path) -> Path:
     )
     run.add(ev.Result(t=0, stage=0, values={"Number of requests": "100"}))
     run.add(ev.StageEnded(t=0, stage=0, name="benchmark", status="ok", exit_code=0))
-    run.add(ev.RunEnded(t=0, status="finished", wall=recorded_runs.WALL + 100))
+    run.add(ev.RunEnded(t=0, status="finished", wall=recorder.WALL + 100))
     return record(root / "20260101T000000Z_bench_7f3a", plan, run.events)
 
 

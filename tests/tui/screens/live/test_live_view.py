@@ -14,9 +14,9 @@ from runner.profile.store import find
 from runner.report.build import build_report
 from runner.run import layout
 from runner.state.run import RunState
-from tests.support import recorded_runs
+from tests.support import recorded_runs, recorder
 from tests.support.paths import DATA
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 from tests.tui.screens.live.support import drained, view_of
 from tui.framework.rows import row_text
 from tui.plots.decode_steps import StepPlotData
@@ -37,7 +37,7 @@ def test_header_has_profile_run_status_and_elapsed_time(tmp_path: Path) -> None:
 def test_the_view_of_an_ended_run_does_not_change(tmp_path: Path) -> None:
     feed = drained(recorded_runs.finished(), tmp_path)
     before = make_live_view(feed)
-    feed.at += 3600 * recorded_runs.SECOND
+    feed.at += 3600 * recorder.SECOND
     assert make_live_view(feed) == before
 
 
@@ -64,7 +64,7 @@ def test_empty_panels_of_an_ended_run_say_nothing_was_recorded(tmp_path: Path) -
 def test_the_view_is_equal_within_a_second(tmp_path: Path) -> None:
     feed = drained(recorded_runs.under_way(), tmp_path, after_s=1.1)
     before = make_live_view(feed)
-    feed.at += recorded_runs.SECOND // 10
+    feed.at += recorder.SECOND // 10
     assert make_live_view(feed) == before
 
 
@@ -174,7 +174,7 @@ def test_an_ended_run_shows_the_gpus_of_its_measured_phase(tmp_path: Path) -> No
     run.end_stage()
     for _ in range(20):
         run.read_gpus(1, memory_gib=0.1, busy=0)
-    run.t += recorded_runs.SECOND
+    run.t += recorder.SECOND
     assert view_of(run, tmp_path / "a").gpus.lines[0].busy == 0
     run.end("finished")
     view = view_of(run, tmp_path / "b")

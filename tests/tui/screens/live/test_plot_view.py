@@ -8,8 +8,8 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support import recorded_runs, recorder
+from tests.support.recorder import Recorder
 from tests.tui.screens.live.support import drained, view_of
 from tui.plots.histogram import HistogramData
 from tui.plots.latency import LatencyPlotData
@@ -38,7 +38,7 @@ def test_the_time_axis_is_at_least_a_quarter_filled(tmp_path: Path) -> None:
 def test_a_long_warm_up_takes_at_most_half_of_the_axis(tmp_path: Path) -> None:
     run = recorded_runs.under_way()
     run.begin_configuration(2)
-    run.t += 100 * recorded_runs.SECOND  # preparation
+    run.t += 100 * recorder.SECOND  # preparation
     run.iterate(20, "warmup", 2, 1000)
     run.iterate(3, "timed", 2, 1000)
     plot = over_time(view_of(run, tmp_path))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 from tests.tui.screens.live.support import view_of
 
 

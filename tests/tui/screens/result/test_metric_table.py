@@ -10,7 +10,7 @@ from runner.report.model import Report
 from runner.report.result_table import GROUPS, heading
 from runner.state.run import RunState
 from tests.support import recorded_runs
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 from tui.framework.rows import row_text
 from tui.screens.result.metric_table import (
     BEST,

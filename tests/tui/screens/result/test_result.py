@@ -11,9 +11,9 @@ from runner import events as ev
 from runner import paths
 from runner.cli.places import ResultPlace
 from runner.history import baseline
-from tests.support import compared_runs, recorded_runs
+from tests.support import compared_runs, recorded_runs, recorder
 from tests.support.keyboard import press_at_once
-from tests.support.recorded_runs import Recorder
+from tests.support.recorder import Recorder
 from tests.support.runs import wait_for
 from tests.tui.cockpit import OneScreenApp, text_of
 from tui.framework.filter_input import FilterInput
@@ -51,7 +51,7 @@ def result(app: Cockpit) -> ResultScreen:
     ],
 )
 async def test_every_kind_of_run_is_drawn(make: Callable[[], Recorder], state: str, tmp_path: Path) -> None:
-    with recorded_runs.on_disk(make(), tmp_path) as run_dir:
+    with recorder.on_disk(make(), tmp_path) as run_dir:
         app = Cockpit(run_dir)
         async with app.run_test(size=SIZE) as pilot:
             await pilot.pause()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import pytest
 
 from runner.sweep.sweep_feed import SweepFeed
-from tests.tui.screens.sweep.test_board import complete, half_way, nothing_yet
+from tests.tui.screens.sweep.support import complete, half_way, nothing_yet
 from tui.framework.rows import row_text, row_width
 from tui.screens.sweep.sweep_matrix import (
     LEVELS,
