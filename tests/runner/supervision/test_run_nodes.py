@@ -62,6 +62,7 @@ def test_a_run_on_nodes_names_them_and_leaves_nothing(home: Path, tmp_path: Path
     assert processes.find_tagged(run_dir.name) == []
 
 
+@pytest.mark.slow
 def test_a_run_waits_for_a_device_of_another_node(home: Path, tmp_path: Path) -> None:
     first = start(on_nodes(single("slow"), tmp_path, "two"))
     wait_for(lambda: bool(state_of(first).configurations), "the first run")
