@@ -65,7 +65,7 @@ class NodeJoined(Event, frozen=True, kw_only=True, tag="node_joined", gc=False):
     shares_run_dir: bool = True
     """it sees the run directory; if not, the agent sends the records of its ranks"""
     network: dict[str, str] = msgspec.field(default_factory=dict)
-    """network interfaces that are up: name -> address and speed, `10.0.0.2 (100 Gb/s)`"""
+    """network interfaces that are up: name -> address and speed, `10.0.0.2 (100 Gbit/s)`"""
 
 
 class NodeClock(Event, frozen=True, kw_only=True, tag="node_clock", gc=False):

@@ -21,7 +21,7 @@ from pathlib import Path
 from runner.nodes import messages as msg
 from runner.nodes.duties import Duties
 from runner.nodes.frames import Frame, LineBuffer, Sender, encode
-from runner.nodes.interfaces import interfaces_up
+from runner.nodes.network import list_interfaces
 from runner.nodes.takeover import take_over, wait_for_successor
 from runner.run.layout import UNREADABLE
 from runner.util import processes
@@ -105,7 +105,7 @@ class Agent:
                     boot_id=processes.boot_id(),
                     cores=os.cpu_count() or 1,
                     shares_run_dir=shares,
-                    network=interfaces_up(),
+                    network={one.name: one.address_and_speed for one in list_interfaces("")},
                     adopted=sorted(adopted.held),
                 )
             )

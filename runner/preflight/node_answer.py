@@ -55,9 +55,14 @@ class NetworkInterface(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=
 
     def __str__(self) -> str:
         """Return `eth0 10.0.0.2 (100 Gbit/s, RDMA)`."""
+        return f"{self.name} {self.address_and_speed}"
+
+    @property
+    def address_and_speed(self) -> str:
+        """Return `10.0.0.2 (100 Gbit/s, RDMA)`."""
         more = [f"{self.speed / 1000:g} Gbit/s"] if self.speed > 0 else []
         more += ["RDMA"] if self.rdma else []
-        return f"{self.name} {self.address}" + (f" ({', '.join(more)})" if more else "")
+        return self.address + (f" ({', '.join(more)})" if more else "")
 
 
 class NodeAnswer(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag="facts"):

@@ -153,6 +153,8 @@ class TelemetryMonitor:
 
     def poll(self) -> list[ev.AnyEvent]:
         """Return new records, and changes of the state of the process."""
+        if not self._starts:
+            return []  # the wait for other machines or devices comes before the start
         now = time.monotonic()
         found = self._records(now)
         if self.over:

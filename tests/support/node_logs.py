@@ -112,7 +112,7 @@ class NodeRun:
             if node != self.absent:
                 begin += [
                     ev.NodeJoined(t=t, node=name, boot_id=f"boot{node + 1}", cores=64, first=node == 0,
-                                  network={"ib0": f"10.0.0.{node + 1} (400 Gb/s)"}),
+                                  network={"ib0": f"10.0.0.{node + 1} (400 Gbit/s)"}),
                     ev.NodeClock(t=t + 1, node=name, offset_ns=node * 1_250_000, error_ns=40_000),
                 ]  # fmt: skip
         ranks = self.nodes * self.gpus

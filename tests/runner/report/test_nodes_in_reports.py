@@ -35,7 +35,7 @@ def test_every_form_of_the_report_states_nodes_and_network(tmp_path: Path) -> No
     text = page.getvalue().decode()
     assert place in text
     assert "joined, 64 cores, ranks 2-3, 2 GPUs, driver 580.159.04, clock +1.250 ± 0.040 ms" in text
-    assert "ib0 10.0.0.2 (400 Gb/s)" in text
+    assert "ib0 10.0.0.2 (400 Gbit/s)" in text
     assert "GPU 1 of node3" in text
     assert table.getvalue().decode().splitlines()[1].endswith("node1 node2 node3")
     node = json_document.build_document(data).environment.nodes[1]

@@ -380,3 +380,10 @@ def test_a_rate_beyond_reason_is_refused(hz: str) -> None:
     done = gpus("--gpu-hz", hz)
     assert done.returncode == 2
     assert "0.2 to 10" in done.stderr
+
+
+def test_telemetry_that_has_not_started_has_not_ended(tmp_path: Path) -> None:
+    # A run on several machines polls it while the others join.
+    watch = TelemetryMonitor(tmp_path / "telemetry.jsonl", 5.0)
+    assert watch.poll() == []
+    assert not watch.over

@@ -86,7 +86,7 @@ def test_diagnostics_have_a_line_a_node(tmp_path: Path) -> None:
     assert nodes["node1"].startswith("first node, 64 cores, 8 GPUs read @ 0.25 Hz, holds gpu-0, gpu-1")
     assert "joined, 64 cores, clock +1.250 ± 0.040 ms" in nodes["node2"]
     assert nodes["node8"].startswith("silent 0:")
-    assert "ib0 10.0.0.8 (400 Gb/s)" in nodes["node8"]
+    assert "ib0 10.0.0.8 (400 Gbit/s)" in nodes["node8"]
 
 
 def test_ended_run_shows_what_was_measured_on_each_node(tmp_path: Path) -> None:
