@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -15,6 +15,7 @@ from runner.nodes.question import Question
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Plan
 from runner.run import layout
+from runner.state.stages import RankState
 from runner.util.formatting import plural
 
 logger = logging.getLogger(__name__)
@@ -26,6 +27,26 @@ SWEEP_S = 10.0
 """How long the answers of nodes to a sweep are waited for, on top of the grace period."""
 SILENCE_S = 60.0
 """How long a stage may report nothing after a node was lost."""
+RANKS_SILENCE_S = 180.0
+"""How long the ranks of a lost node may report nothing; its agent ends them after 120 s."""
+
+
+def given_up(lost: Mapping[str, str], ranks: Iterable[RankState], now: int) -> str:
+    """Return the reasons of the lost nodes whose unfinished ranks have been silent for `RANKS_SILENCE_S`.
+
+    Ranks that do not wait for each other would otherwise measure on without those of a lost node.
+
+    Args:
+        lost: node -> what happened to it.
+        ranks: of the stage; those that have not reported yet count for no node.
+        now: CLOCK_MONOTONIC in nanoseconds.
+    """
+    newest: dict[str, int] = {}
+    for rank in ranks:
+        if rank.hello is not None and rank.bye is None and rank.hello.host in lost:
+            host = rank.hello.host
+            newest[host] = max(newest.get(host, 0), rank.hello.t, rank.last_t)
+    return "; ".join(lost[node] for node, t in sorted(newest.items()) if now - t > RANKS_SILENCE_S * 1e9)
 
 
 @dataclass
@@ -136,7 +157,19 @@ class RunNodes:
 
     def lost(self) -> str:
         """Return what happened to the nodes that were lost; empty: none was."""
-        return "; ".join(peer.why for _, peer in sorted(self.link.peers.items()) if peer.status == "lost")
+        return "; ".join(why for _, why in sorted(self._lost().items()))
+
+    def lost_with_ranks(self, ranks: Iterable[RankState], now: int) -> str:
+        """Return what happened to the lost nodes whose ranks are silent, too; empty: there is none.
+
+        Args:
+            ranks: of the stage.
+            now: CLOCK_MONOTONIC in nanoseconds.
+        """
+        return given_up(self._lost(), ranks, now)
+
+    def _lost(self) -> dict[str, str]:
+        return {node: peer.why for node, peer in self.link.peers.items() if peer.status == "lost"}
 
     def restarted(self) -> str:
         """Return which nodes were restarted during the run, with the end of their ranks; empty: none."""

@@ -230,7 +230,8 @@ class StageRun:
         lost = self.nodes.restarted()
         if not lost and now > self._moved + SILENCE_S:
             lost = self.nodes.lost()
-        self._lost_node = lost
+        ranks = self.run_log.state.ranks.values()
+        self._lost_node = lost or self.nodes.lost_with_ranks(ranks, time.monotonic_ns())
 
     def _observed(self, exit_code: int) -> EndedProgram:
         return EndedProgram(
