@@ -19,7 +19,7 @@ class HostView(msgspec.Struct, frozen=True):
     nodes: int = 0
     """of a run on several machines; 0: one"""
     reporting: int = 0
-    """nodes that report now"""
+    """nodes that report, or did until the end of their agent"""
     busiest: str = ""
     """the node with the most CPU load, and its load: `node3 97 %`"""
 

@@ -346,7 +346,7 @@ def _host(state: RunState) -> HostView:
         load=host.load if host else 0.0,
         no_gpu=plain_text(state.no_gpu or ""),
         nodes=len(state.nodes),
-        reporting=sum(1 for node in state.nodes.values() if node.condition == "joined"),
+        reporting=sum(1 for node in state.nodes.values() if node.condition in ("joined", "ended")),
         busiest=busiest_node(state),
     )
 
