@@ -102,6 +102,15 @@ _KNOWN: tuple[KnownFailure, ...] = (
         "a node killed ranks that used more memory than the job had asked for",
         "ask for more: --mem=0 in launch.slurm.extra is all memory of a node",
     ),
+    # help-errmgr-base.txt of Open MPI 4 and of PRRTE, which Open MPI 5 starts ranks with.
+    KnownFailure(
+        re.compile(
+            r"(?:ORTE|PRTE) (?:has lost communication with a remote daemon|daemon has unexpectedly failed)"
+            r"|was unable to reliably start one or more daemons"
+        ),
+        "mpirun has no connection to its daemon on another host",
+        "see whether that host is reachable (`ssh HOST true`) and what its kernel log says",
+    ),
     KnownFailure(
         re.compile(r"No module named '(?:torch|mpi4py)"),
         "the interpreter of the ranks has no torch or no mpi4py",

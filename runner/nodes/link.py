@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.engines.diagnosis import describe_exit
+from runner.engines.diagnosis import Diagnosis, describe_exit
 from runner.nodes import messages as msg
 from runner.nodes.agent import TOKEN
 from runner.nodes.frames import MARK, LineBuffer, Receiver, frames_in
@@ -62,6 +62,7 @@ class NodeLink:
     last_lines: deque[str] = field(default_factory=lambda: deque(maxlen=20))
     """what the launcher printed last"""
     rebooted: set[str] = field(default_factory=set)
+    _diagnosis: Diagnosis = field(default_factory=Diagnosis)
     _process: LauncherProcess = field(init=False)
     _token: str = field(default_factory=lambda: secrets.token_hex(16))
     _lines: LineBuffer = field(default_factory=LineBuffer)
@@ -146,6 +147,8 @@ class NodeLink:
         return f"{len(self.peers)} of {self.launch.nodes} nodes joined"
 
     def _said(self) -> str:
+        if self._diagnosis.known is not None:
+            return f": {self._diagnosis.known[0]}"
         return f"; it said: {' '.join([*self.last_lines][-2:])}" if self.last_lines else ""
 
     def close(self) -> list[ev.AnyEvent]:
@@ -285,6 +288,7 @@ class NodeLink:
             return
         if any(letter.isalnum() for letter in text):  # not one of the lines around a message of Open MPI
             self.last_lines.append(text)
+            self._diagnosis.feed(text)
         if self.log is not None:
             with contextlib.suppress(OSError), open_append(self.log, layout.log_mode(self.run_dir)) as file:
                 file.write(line + b"\n")

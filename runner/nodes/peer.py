@@ -74,7 +74,12 @@ class Peer:
     def clock_events(self, now: float) -> Iterator[ev.AnyEvent]:
         """Yield the offset of the clock when that is due, and a note when the time of day differs."""
         best = self.clock.best
-        if best is None or self.clock.count < FIRST_READINGS or now < self._next_clock:
+        if (
+            self.status != "back"
+            or best is None
+            or self.clock.count < FIRST_READINGS
+            or now < self._next_clock
+        ):
             return
         self._next_clock = now + CLOCK_S
         self.offset_ns = best.offset_ns

@@ -184,7 +184,7 @@ class RunNodes:
             if node in self.link.rebooted:
                 facts.append(f"node {node} was restarted")
             elif peer.why and not peer.is_first:
-                facts.append(peer.why)
+                facts.append(peer.why if node in peer.why else f"node {node}: {peer.why}")
             if count := self.swept.get(node):
                 facts.append(
                     f"{plural(count, 'process', 'processes')} still ran on node {node} and had to be killed"

@@ -152,3 +152,18 @@ def test_exit_codes_in_words() -> None:
     assert describe_exit(2) == "exit code 2"
     assert describe_exit(-11) == "signal 11 (SIGSEGV)"
     assert describe_exit(None) == "no exit code"
+
+
+@pytest.mark.parametrize(
+    "first",
+    [
+        "ORTE has lost communication with a remote daemon.",
+        "An PRTE daemon has unexpectedly failed after launch and before",
+        "ORTE was unable to reliably start one or more daemons.",
+    ],
+)
+def test_a_lost_daemon_of_mpirun_is_the_cause(first: str) -> None:
+    output = (
+        f"-----\n{first}\n  Remote daemon: [[5,0],1] on node node2\nand\ntherefore will terminate the job."
+    )
+    assert cause_of(output, 205) == "mpirun has no connection to its daemon on another host"
