@@ -27,7 +27,7 @@ _MOST_UNDECIDED = 5
 """Most runs of a point to find out whether it meets a constraint."""
 _RESERVE, _MOST_RESERVE = 0.2, 8
 """Share of the runs that is kept for repeats of the leaders, and the most."""
-_WORTH_A_REPEAT = 0.05
+_WORTH_A_REPEAT = 0.02
 """Smallest expected improvement that is worth more than a repeat: repeats tell apart what differs by less."""
 _START = 1 / 3
 """Largest share of the runs for starting points: with few runs, most must follow from what was measured."""

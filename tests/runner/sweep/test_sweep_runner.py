@@ -193,9 +193,9 @@ def test_a_stop_in_the_last_cell_leaves_it_open(
     sweep = of_programs(1)
     path = directory.create_sweep(sweep)
 
-    def start_and_stop(profile: Profile, *, gpu_hz: float, sweep: SweepMembership) -> Path:
+    def start_and_stop(profile: Profile, *, gpu_hz: float, sweep: SweepMembership, checks: bool) -> Path:
         liveness.request_stop(path, "a test")
-        return fake.start(profile, gpu_hz=gpu_hz, sweep=sweep)
+        return fake.start(profile, gpu_hz=gpu_hz, sweep=sweep, checks=checks)
 
     with monkeypatch.context() as stopped:
         stopped.setattr(launcher, "start", start_and_stop)

@@ -27,12 +27,13 @@ os.environ["TEXTUAL_FPS"] = "60"
 from dataclasses import dataclass
 from pathlib import Path
 from tests.support import recorded_runs as runs
+from tests.support.recorder import RecordedFeed
 from runner.cli.places import LivePlace
 from tui.app import run_app
 
 run = runs.under_way(64)
 feed = run.feed(Path(sys.argv[1]))
-class Busy(runs.RecordedFeed):
+class Busy(RecordedFeed):
     def drain(self, budget_s):
         i = self.state.events
         del run.events[:]

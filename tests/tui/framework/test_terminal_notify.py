@@ -57,6 +57,7 @@ PROGRAM = """
 import sys
 from pathlib import Path
 from tests.support import recorded_runs as runs
+from tests.support.recorder import RecordedFeed
 from runner.cli.places import LivePlace
 from tui.app import run_app
 
@@ -64,7 +65,7 @@ run = runs.under_way()
 feed = run.feed(Path(sys.argv[1]))
 feed.live = True
 sent = []
-class Ending(runs.RecordedFeed):
+class Ending(RecordedFeed):
     def drain(self, budget_s):
         taken = super().drain(budget_s)
         sent.append(taken)
