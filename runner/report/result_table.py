@@ -169,9 +169,9 @@ def format_margin(cell: MetricCell | None) -> str:
     if cell is None or cell.value is None or (cell.low is None and cell.high is None):
         return ""
     percentage = cell.unit == "%"
-    if not percentage and cell.value <= 0:
-        return ""
     share = 1.0 if percentage else cell.value / 100
+    if share <= 0:  # also a number so small that its hundredth is 0
+        return ""
     unit = "" if percentage else " %"
     down = None if cell.low is None else (cell.value - cell.low) / share
     up = None if cell.high is None else (cell.high - cell.value) / share

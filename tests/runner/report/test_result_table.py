@@ -117,3 +117,9 @@ def test_warnings_are_ordered_by_their_effect_on_the_numbers() -> None:
     ]  # fmt: skip
     older = msgspec.structs.replace(whole, flag_effects=[], configurations=[])
     assert result_table.list_flags(older) == ["notice", "wrong"]
+
+
+@pytest.mark.parametrize("value", [0.0, -1.0, 5e-324])
+def test_a_number_without_a_hundredth_has_no_margin_in_percent(value: float) -> None:
+    cell = MetricCell(metric="latency_ms", unit="ms", n=20, value=value, low=value, high=value + 1)
+    assert result_table.format_margin(cell) == ""

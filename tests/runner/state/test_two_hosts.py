@@ -25,7 +25,10 @@ def test_both_hosts_report_their_gpus_and_clocks() -> None:
     assert state.status == "finished"
     first, second = in_order(state.nodes)
     assert (first.name, second.name) == ("node1", "node2")
-    assert {rank: one.hello.host for rank, one in state.ranks.items() if one.hello} == {0: "node1", 1: "node2"}
+    assert {rank: one.hello.host for rank, one in state.ranks.items() if one.hello} == {
+        0: "node1",
+        1: "node2",
+    }
     for node in (first, second):
         assert node.clock is not None
         assert abs(node.clock.offset_ns) < node.clock.error_ns, "both are clocks of one kernel"
