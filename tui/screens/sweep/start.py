@@ -12,7 +12,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
@@ -23,7 +22,8 @@ from runner.schema.base import Profile
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.framework.titles import set_title
-from tui.text import plain_text, wrap
+from tui.screens.sweep.start_dialog import StartDialog, warning_rows, wrapped
+from tui.text import plain_text
 
 if TYPE_CHECKING:
     from runner.sweep.spec import Axes, SweepSpec
@@ -107,11 +107,10 @@ SweepAnswer = Path | RunOnce | None
 """The directory of the started sweep, one run instead, or nothing."""
 
 
-class SweepStart(ModalScreen[SweepAnswer]):
+class SweepStart(StartDialog[SweepAnswer]):
     """Shows the runs that the axes give while they are entered, and starts them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "cancel", "cancel", show=False),
         Binding("f5,ctrl+enter", "run_once", "one run without axes", show=False),
         Binding("ctrl+z", "undo", "remove the last axis", show=False),
     ]
@@ -124,10 +123,6 @@ class SweepStart(ModalScreen[SweepAnswer]):
         result: SweepSpec | UserError
         in_use: str = ""
 
-    @dataclass
-    class Started(Message):
-        result: Path | UserError
-
     def __init__(self, profile: Profile, failing: Sequence[str] = ()) -> None:
         """Take a profile; `failing`: preflight problems that would make its runs fail."""
         super().__init__()
@@ -135,7 +130,6 @@ class SweepStart(ModalScreen[SweepAnswer]):
         self._request = initial_request(profile)
         self._sweep: SweepSpec | None = None
         self._preview = SweepPreview()
-        self._starting = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
@@ -220,35 +214,18 @@ class SweepStart(ModalScreen[SweepAnswer]):
     # --- starting ---------------------------------------------------------------------------------------
 
     def _start(self) -> None:
-        sweep = self._sweep
-        if sweep is None or self._starting:
-            return
-        self._starting = True
+        self.start(self._sweep)
 
-        def work() -> None:
-            from runner.sweep import control
-
-            try:
-                self.post_message(self.Started(control.start_sweep(sweep)))
-            except UserError as error:
-                self.post_message(self.Started(error))
-
-        self.run_worker(work, thread=True, group="start")
-
-    def on_sweep_start_started(self, message: Started) -> None:
+    def on_start_dialog_started(self, message: StartDialog.Started) -> None:
         if isinstance(message.result, Path):
             self.dismiss(message.result)
             return
-        self._starting = False
+        self.starting = False
         self._show(replace(self._preview, error=str(message.result)))
 
     def action_run_once(self) -> None:
-        if not self._starting:
+        if not self.starting:
             self.dismiss(RunOnce.RUN_ONCE)
-
-    def action_cancel(self) -> None:
-        if not self._starting:
-            self.dismiss(None)
 
 
 def axes_text(request: SweepRequest) -> tuple[tuple[str, str], ...]:
@@ -283,28 +260,18 @@ def draw_preview(preview: SweepPreview, width: int, height: int) -> list[Row]:
     rows: list[Row] = []
     for path, values in preview.axes:
         inside = "  (in one run)" if path in INSIDE else ""
-        rows += _wrapped(f"{plain_text(path)}: {plain_text(values)}{inside}", width, "strong")
+        rows += wrapped(f"{plain_text(path)}: {plain_text(values)}{inside}", width, "strong")
     if not preview.axes:
-        rows += _wrapped("This profile has no axes. Enter a field and its values, for example", width)
-        rows += _wrapped(EXAMPLE, width, "dim")
-    rows += [(), *_wrapped(preview.amount, width)] if preview.amount else []
+        rows += wrapped("This profile has no axes. Enter a field and its values, for example", width)
+        rows += wrapped(EXAMPLE, width, "dim")
+    rows += [(), *wrapped(preview.amount, width)] if preview.amount else []
     if preview.skipped:
-        rows += _wrapped(f"skipped: {plural(len(preview.skipped), 'combination')}:", width, "warn")
+        rows += wrapped(f"skipped: {plural(len(preview.skipped), 'combination')}:", width, "warn")
         for text in preview.skipped[:3]:
-            rows += _wrapped(f"  {plain_text(text)}", width, "warn")
-    if preview.failing:
-        rows += _wrapped("the unchanged profile would fail:", width, "bad")
-        for text in preview.failing[:3]:
-            rows += _wrapped(f"  {plain_text(text)}", width, "bad")
-    for line in preview.in_use.splitlines():
-        rows += _wrapped(f"{plain_text(line)}; the runs wait for it", width, "warn")
-    rows += _wrapped(plain_text(preview.error), width, "bad") if preview.error else []
-    rows += _wrapped(plain_text(preview.input_error), width, "bad") if preview.input_error else []
+            rows += wrapped(f"  {plain_text(text)}", width, "warn")
+    rows += warning_rows(preview.failing, preview.in_use, preview.error, width)
+    rows += wrapped(plain_text(preview.input_error), width, "bad") if preview.input_error else []
     return [*rows, ()]
-
-
-def _wrapped(text: str, width: int, style: str = "") -> list[Row]:
-    return [row(Span(line, style)) for line in wrap(text, max(20, width))]
 
 
 def _draw_keys(keys: tuple[bool, bool], width: int, height: int) -> list[Row]:

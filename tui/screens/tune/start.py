@@ -6,13 +6,11 @@ import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from runner.errors import UserError
@@ -23,7 +21,8 @@ from runner.schema.base import Profile
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, cut, dim, row
 from tui.framework.titles import set_title
-from tui.text import plain_text, wrap
+from tui.screens.sweep.start_dialog import StartDialog, warning_rows, wrapped
+from tui.text import plain_text
 
 if TYPE_CHECKING:
     from runner.sweep.spec import SweepSpec
@@ -119,11 +118,10 @@ class TunePreview:
     ready: bool = False
 
 
-class TuneStart(ModalScreen[Path | None]):
+class TuneStart(StartDialog[Path | None]):
     """Shows the search space while the fields are edited; the result is the directory of the tuning."""
 
     CSS_PATH = "start.tcss"
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
 
     @dataclass
     class Defined(Message):
@@ -134,10 +132,6 @@ class TuneStart(ModalScreen[Path | None]):
         points: int = 0
         in_use: str = ""
 
-    @dataclass
-    class Started(Message):
-        result: Path | UserError
-
     def __init__(self, profile: Profile, failing: Sequence[str] = ()) -> None:
         """Take a profile; `failing`: preflight problems that would make its runs fail."""
         super().__init__()
@@ -146,7 +140,6 @@ class TuneStart(ModalScreen[Path | None]):
         self._request = initial_request(profile)
         self._sweep: SweepSpec | None = None
         self._preview = TunePreview()
-        self._starting = False
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="framed dialog") as dialog:
@@ -211,31 +204,14 @@ class TuneStart(ModalScreen[Path | None]):
     # --- starting ---------------------------------------------------------------------------------------
 
     def on_input_submitted(self, event: Input.Submitted) -> None:
-        sweep = self._sweep
-        if sweep is None or self._starting:
-            return
-        self._starting = True
+        self.start(self._sweep)
 
-        def work() -> None:
-            from runner.sweep import control
-
-            try:
-                self.post_message(self.Started(control.start_sweep(sweep)))
-            except UserError as error:
-                self.post_message(self.Started(error))
-
-        self.run_worker(work, thread=True, group="start")
-
-    def on_tune_start_started(self, message: Started) -> None:
+    def on_start_dialog_started(self, message: StartDialog.Started) -> None:
         if isinstance(message.result, Path):
             self.dismiss(message.result)
             return
-        self._starting = False
+        self.starting = False
         self._show(replace(self._preview, error=str(message.result)))
-
-    def action_cancel(self) -> None:
-        if not self._starting:
-            self.dismiss(None)
 
 
 def make_preview(sweep: SweepSpec, points: int, in_use: str = "") -> TunePreview:
@@ -261,18 +237,8 @@ def draw_preview(preview: TunePreview, width: int, height: int) -> list[Row]:
         rows.append(cut(row(Span(plain_text(path), "strong"), f": {plain_text(values)}"), width))
     if hidden := preview.axes[MOST_AXES:]:
         rows.append(row(dim(f"and {plural(len(hidden), 'more axis', 'more axes')}")))
-    rows += [(), *_wrapped(preview.amount, width)] if preview.amount else []
-    if preview.failing:
-        rows += _wrapped("the unchanged profile would fail:", width, "bad")
-        for text in preview.failing[:3]:
-            rows += _wrapped(f"  {plain_text(text)}", width, "bad")
-    for line in preview.in_use.splitlines():
-        rows += _wrapped(f"{plain_text(line)}; the runs wait for it", width, "warn")
-    rows += _wrapped(plain_text(preview.error), width, "bad") if preview.error else []
+    rows += [(), *wrapped(preview.amount, width)] if preview.amount else []
+    rows += warning_rows(preview.failing, preview.in_use, preview.error, width)
     start = (Span("enter", "key"), " start the tuning   ") if preview.ready else ()
     keys = (Span("tab", "key"), dim(" next field   "), Span("esc", "key"), dim(" cancel"))
     return [*rows, (), row(*start, *keys)]
-
-
-def _wrapped(text: str, width: int, style: str = "") -> list[Row]:
-    return [row(Span(line, style)) for line in wrap(text, max(20, width))]
