@@ -37,7 +37,8 @@ MODELS = {
 }
 DTYPES = {"fp16": "float16", "bf16": "bfloat16", "int8": "float16", "awq": "float16", "fp8": "bfloat16"}
 
-BUILT_IN = list_profiles()
+BUILT_IN = [stored for stored in list_profiles() if stored.origin == "built in"]
+"""without those of the developer, whose folder is known before a test has its own"""
 OF_TENSORRT_LLM = [loaded for stored in BUILT_IN if isinstance(loaded := stored.load(), TrtllmProfile)]
 
 

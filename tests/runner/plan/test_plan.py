@@ -59,7 +59,11 @@ def test_the_command_of_quickstart() -> None:
 
 @pytest.mark.parametrize(
     "stored",
-    [stored for stored in profile_store.list_profiles() if stored.load().engine == "torch"],
+    [
+        stored
+        for stored in profile_store.list_profiles()
+        if stored.origin == "built in" and stored.load().engine == "torch"
+    ],
     ids=lambda stored: stored.name,
 )
 def test_every_built_in_profile_of_the_torch_engine_has_a_plan(stored: profile_store.StoredProfile) -> None:
