@@ -31,6 +31,7 @@ def answers(host: Host, other: str) -> bool:
 
 
 def test_each_host_is_a_machine_of_its_own(tmp_path: Path) -> None:
+    here = os.uname().nodename
     with Cluster(tmp_path / "bed", 2, own=[tmp_path / "scratch"], clock_ahead_s={"node2": 3600}) as cluster:
         first, second = cluster
         of_a_machine = "uname -n; cat /proc/sys/kernel/random/boot_id"
@@ -41,6 +42,7 @@ def test_each_host_is_a_machine_of_its_own(tmp_path: Path) -> None:
         assert {"a", "b", "c"} & set(second.run("sh", "-c", seen).split()) == {"b"}
         clocks = [float(host.run("cat", "/proc/uptime").split()[0]) for host in cluster]
         assert 3600 <= clocks[1] - clocks[0] < 3900
+        assert os.uname().nodename == here, "the name of this machine is its own, too"
 
 
 def test_links_sshd_and_folders_fail_and_come_back(tmp_path: Path) -> None:

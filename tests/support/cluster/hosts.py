@@ -239,7 +239,7 @@ class Cluster:
         addresses = {name: f"10.77.0.{number}" for number, name in enumerate(self.names, 1)}
         environment = self._environment()
         switch = Namespaces(
-            stack, ["--net", "--mount", "--pid"], {"name": "switch", "address": "", "own": []}
+            stack, ["--net", "--mount", "--uts", "--pid"], {"name": "switch", "address": "", "own": []}
         )
         switch.connect()
         self._switch = switch.process
