@@ -38,7 +38,7 @@ ANSWER = NodeAnswer(
     ],
     rdma=["mlx5_0 400 Gb/sec (4X NDR)"],
     files={ENGINE: {"config.json": "204 bytes, 1f2e", "rank0.engine": "160605227 bytes, a1b2"}},
-    shared=["/runs/.token", "/work/.token"],
+    shared=["/runs/.token", "/build/.token"],
     memory=500 * GIB,
     free={"/work": 900 * GIB},
     cpus=64.0,
@@ -66,7 +66,7 @@ def problems(found: NodeReport, **needs: Any) -> list[tuple[str, str, str]]:
 
 
 def test_equal_nodes_pass_with_what_they_have() -> None:
-    found = checks(report(), run_token="/runs/.token", build_tokens={"/work/e": "/work/.token"})
+    found = checks(report(), run_token="/runs/.token", build_tokens={"/build/e": "/build/.token"})
     assert [(one.name.removeprefix("nodes: "), one.verdict, one.text) for one in found] == [
         ("nodes", "pass", "8 answered in 3.1 s: node[1-8]"),
         ("same", "pass", "TensorRT-LLM 1.0.0, MPI openmpi 4.1.6,\nNCCL 2.25.1, driver 570.86"),
@@ -126,7 +126,7 @@ def version(name: str, value: str) -> Callable[[], NodeReport]:
         ),
         pytest.param(
             lambda: report(shared=["/runs/.token"]),
-            ("shared", "fail", "/work/e is built on the first node\nnot seen by node8"),
+            ("shared", "fail", "/build/e is built on the first node\nnot seen by node8"),
             id="a folder that is not shared",
         ),
         pytest.param(
@@ -162,8 +162,8 @@ def version(name: str, value: str) -> Callable[[], NodeReport]:
 def test_each_difference_is_a_check(make: Callable[[], NodeReport], expected: tuple[str, str, str]) -> None:
     name, verdict, text = expected
     found = make()
-    assert problems(found, build_tokens={"/work/e": "/work/.token"}) == [(f"nodes: {name}", verdict, text)]
-    shown = render(checks(found, build_tokens={"/work/e": "/work/.token"})).splitlines()
+    assert problems(found, build_tokens={"/build/e": "/build/.token"}) == [(f"nodes: {name}", verdict, text)]
+    shown = render(checks(found, build_tokens={"/build/e": "/build/.token"})).splitlines()
     assert sum("fix: " in line for line in shown) == 1
     assert max(map(len, shown)) <= 80
 
