@@ -20,11 +20,11 @@ from pathlib import Path
 
 from runner.nodes import messages as msg
 from runner.nodes.duties import Duties
-from runner.nodes.frames import Frame, LineBuffer, Sender, encode
 from runner.nodes.network import list_interfaces
 from runner.nodes.takeover import take_over, wait_for_successor
 from runner.run.layout import UNREADABLE
 from runner.util import processes
+from runner.util.launcher_frames import Frame, LineBuffer, Sender, encode
 
 TICK_S = 0.1
 SILENCE_S = 120.0

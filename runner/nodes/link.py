@@ -17,7 +17,6 @@ from runner import events as ev
 from runner.engines.diagnosis import Diagnosis, describe_exit
 from runner.nodes import messages as msg
 from runner.nodes.agent import TOKEN
-from runner.nodes.frames import MARK, LineBuffer, Receiver, frames_in
 from runner.nodes.launcher import END_S, LauncherProcess
 from runner.nodes.node_names import match_hosts
 from runner.nodes.peer import FIRST_READINGS, Peer
@@ -25,6 +24,7 @@ from runner.nodes.question import Question
 from runner.plan.node_launch import NodeLaunch
 from runner.run import layout
 from runner.util.files import open_append, write_atomically
+from runner.util.launcher_frames import MARK, LineBuffer, Receiver, frames_in
 
 JOIN_S = 60.0
 """How long the agents of all nodes may take to join."""

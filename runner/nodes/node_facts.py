@@ -30,8 +30,9 @@ from runner.errors import UserError
 from runner.nodes.file_digests import digest_files
 from runner.nodes.network import active_rdma_devices, list_interfaces
 from runner.preflight.gather import PROBE, PROBE_TIMEOUT_S, survey_gpus
-from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong, to_lines
+from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong
 from runner.util import processes
+from runner.util.launcher_frames import Frame, encode, frames_of
 
 AGAIN_S = 2.0
 LONGEST_S = 120.0
@@ -66,7 +67,6 @@ class _Talk:
         self._id = secrets.token_hex(4)
         self._until = time.monotonic() + LONGEST_S
         self._lock = threading.Lock()
-        self._sent = 0
         self._acknowledged = threading.Event()
         self._ended = threading.Event()
 
@@ -84,24 +84,25 @@ class _Talk:
 
     def pong(self, ping: int) -> None:
         """Answer a ping."""
-        self._send(Pong(ping=ping, wall_ns=time.time_ns()))
+        payload = msgspec.json.encode(Pong(ping=ping, wall_ns=time.time_ns()))
+        self._send([Frame(self._id, 0, False, payload)])
 
     def tell(self, message: NodeAnswer) -> None:
         """Send a message until it is acknowledged, and wait for the end."""
-        self._send(message)
+        frames = frames_of(self._id, 1, msgspec.json.encode(message))
+        self._send(frames)
         while not self._acknowledged.is_set() and time.monotonic() < self._until:
             if self._ended.wait(AGAIN_S):
                 break
             if not self._acknowledged.is_set():
-                self._send(message)
+                self._send(frames)
         self._ended.wait(max(0.0, self._until - time.monotonic()))
         if not self._acknowledged.is_set():
             time.sleep(LINGER_S)
 
-    def _send(self, message: NodeAnswer | Pong) -> None:
+    def _send(self, frames: list[Frame]) -> None:
+        content = b"".join(map(encode, frames))
         with self._lock:
-            self._sent += 1
-            content = to_lines(self._id, self._sent, message)
             while content:
                 content = content[os.write(1, content) :]
 

@@ -1,23 +1,10 @@
-"""What preflight asks every node of a run, what a node answers, and the lines that carry the answer.
-
-The answer comes through the standard output of a launcher, which may cut long lines, add a prefix to each, or
-lose the end. So a message is sent in numbered lines of at most `LINE` bytes with a checksum, and again until
-it is acknowledged.
-"""
+"""What preflight asks every node of a run, and what a node answers: JSON in lines of `launcher_frames`."""
 
 from __future__ import annotations
-
-import zlib
 
 import msgspec
 
 from runner.util.bounds import Count, Reading, Time, Whole
-
-LINE = 900
-"""bytes of a line at most: srun cuts at 1024"""
-MOST_PARTS = 400
-"""lines of a message at most"""
-_MARK = b"\x1e"
 
 
 class NodeQuestions(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -114,57 +101,12 @@ class Pong(msgspec.Struct, frozen=True, kw_only=True, tag="pong"):
     """nanoseconds since 1970"""
 
 
-_DECODER = msgspec.json.Decoder(NodeAnswer | Pong)
+_DECODER: msgspec.json.Decoder[NodeAnswer | Pong] = msgspec.json.Decoder(NodeAnswer | Pong)
 
 
-def to_lines(sender: str, number: int, message: NodeAnswer | Pong) -> bytes:
-    """Return a message as lines.
-
-    Args:
-        sender: an id of the sending process without spaces.
-        number: number of the message of this sender.
-        message: the message.
-    """
-    content = msgspec.json.encode(message)
-    room = LINE - 80
-    pieces = [content[start : start + room] for start in range(0, len(content), room)]
-    return b"".join(
-        b"%s%s %d %d %d %08x %s\n"
-        % (_MARK, sender.encode(), number, place, len(pieces), zlib.crc32(piece), piece)
-        for place, piece in enumerate(pieces)
-    )
-
-
-class MessageReader:
-    """Puts the lines of messages together again; lines that are damaged or of others are ignored."""
-
-    def __init__(self) -> None:
-        self._parts: dict[tuple[str, int], dict[int, bytes]] = {}
-
-    def read(self, line: bytes) -> tuple[str, NodeAnswer | Pong] | None:
-        """Return sender and message that a line completes; None: it completes none."""
-        _, mark, framed = line.rpartition(_MARK)
-        words = framed.rstrip(b"\r\n").split(b" ", 5)
-        if not mark or len(words) != 6:
-            return None
-        try:
-            sender, number, place, parts = words[0].decode(), int(words[1]), int(words[2]), int(words[3])
-            is_whole = int(words[4], 16) == zlib.crc32(words[5])
-        except ValueError:
-            return None
-        if not is_whole or not 0 <= place < parts <= MOST_PARTS:
-            return None
-        found = self._parts.setdefault((sender, number), {})
-        found[place] = words[5]
-        if len(found) < parts:
-            return None
-        del self._parts[sender, number]
-        try:
-            return sender, _DECODER.decode(b"".join(found[place] for place in range(parts)))
-        except (msgspec.DecodeError, KeyError):
-            return None
-
-
-def is_message(line: bytes) -> bool:
-    """Check whether a line of a launcher's output is one of a message."""
-    return _MARK in line
+def decode_message(content: bytes) -> NodeAnswer | Pong | None:
+    """Return a message of a node; None: it is not one."""
+    try:
+        return _DECODER.decode(content)
+    except msgspec.DecodeError:
+        return None

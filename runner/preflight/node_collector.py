@@ -18,9 +18,10 @@ from typing import IO
 import msgspec
 
 from runner.plan.node_launch import NodeLaunch
-from runner.preflight.node_answer import MessageReader, NodeAnswer, NodeQuestions, Pong, is_message
+from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong, decode_message
 from runner.util import processes
 from runner.util.daemon import IMPORT_ROOT
+from runner.util.launcher_frames import MARK, Frame, LineBuffer, Receiver, frames_in
 
 LIMIT_S = 60.0
 START_S = 30.0
@@ -35,6 +36,8 @@ END_S = 1.0
 """seconds that the launcher may take to end"""
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from runner.nodes.node_facts import main; main()"
 _LINES = 60
+_MOST_FRAMES = 400
+"""of an answer"""
 _MOST_NODES = 4096
 
 
@@ -184,8 +187,10 @@ class _Conversation:
     is_late: bool = False
     """a time limit ended the wait for answers"""
     ended: float = 0.0
-    _reader: MessageReader = field(default_factory=MessageReader)
-    _rest: dict[int, bytes] = field(default_factory=dict)
+    _receivers: dict[str, Receiver] = field(default_factory=dict)
+    """by the id of the sender"""
+    _buffers: dict[int, LineBuffer] = field(default_factory=dict)
+    """by the descriptor of the stream"""
     _selector: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
     _answered_last: set[str] = field(default_factory=set)
 
@@ -256,27 +261,30 @@ class _Conversation:
         content = os.read(stream.fileno(), 1 << 16)
         if not content:
             self._selector.unregister(stream)
-        *lines, rest = (self._rest.get(stream.fileno(), b"") + content).split(b"\n")
-        self._rest[stream.fileno()] = rest[-4096:]
+        buffer = self._buffers.setdefault(stream.fileno(), LineBuffer(limit=4096))
         now = time.monotonic()
-        for line in lines:
-            if is_message(line):
-                self._hear(line, now)
+        for line in buffer.take(content):
+            if MARK in line:
+                for frame in frames_in(line):
+                    self._hear(frame, now)
             elif text := line.decode(errors="replace").strip():
                 self.lines.append(text)
 
-    def _hear(self, line: bytes, now: float) -> None:
-        heard = self._reader.read(line)
-        if heard is None:
+    def _hear(self, frame: Frame, now: float) -> None:
+        if frame.number > _MOST_FRAMES:
             return
-        sender, message = heard
-        if isinstance(message, NodeAnswer):
-            if sender not in self.answers and len(self.answers) < _MOST_NODES:
-                self.answers[sender] = message
-                self.last_answer = now
+        sender = frame.session
+        contents = self._receivers.setdefault(sender, Receiver()).take(frame)
+        for message in map(decode_message, contents):
+            if isinstance(message, NodeAnswer):
+                if sender not in self.answers and len(self.answers) < _MOST_NODES:
+                    self.answers[sender] = message
+                    self.last_answer = now
+            elif message is not None and message.ping in self.sent:
+                self._time(sender, message, now)
+        if sender in self.answers and frame.number and (contents or not frame.more):
+            # Also when it comes again: the acknowledgement may have been lost.
             self._send(f"ack {sender}")
-        elif message.ping in self.sent:
-            self._time(sender, message, now)
 
     def _time(self, sender: str, pong: Pong, now: float) -> None:
         sent, sent_wall = self.sent[pong.ping]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from runner.engines.check import Check
@@ -12,7 +13,8 @@ from runner.plan.job_request import JobRequest
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Plan
 from runner.preflight.all_nodes import check_nodes
-from runner.preflight.node_answer import MessageReader, NetworkInterface, NodeAnswer, to_lines
+from runner.preflight.node_answer import NetworkInterface, NodeAnswer, Pong, decode_message
+from runner.util.launcher_frames import Receiver, encode, frames_in, frames_of
 from tests.support.machine_facts import flagship
 from tests.support.paths import TESTS
 
@@ -64,10 +66,14 @@ def test_nodes_of_a_job_are_not_known_before_it_runs(tmp_path: Path, monkeypatch
 def test_an_answer_survives_what_launchers_do_to_lines() -> None:
     many = [NetworkInterface(name=f"eth{number}", address="10.0.0.1") for number in range(32)]
     answer = NodeAnswer(node="nödé", boot_id="b", kernel="k", interfaces=many)
-    lines = to_lines("ab12", 1, answer).splitlines(keepends=True)
+    lines = [encode(frame) for frame in frames_of("ab12cd34", 1, msgspec.json.encode(answer))]
     assert len(lines) > 1
     assert all(len(line) <= 900 for line in lines)
-    reader = MessageReader()
+    receiver = Receiver()
+
+    def read(line: bytes) -> list[NodeAnswer | Pong | None]:
+        return [decode_message(one) for frame in frames_in(line) for one in receiver.take(frame)]
+
     damaged = [b"banner\n", lines[0][:-40], b"3: " + lines[1], *lines[2:]]
-    assert [reader.read(line) for line in damaged] == [None] * len(damaged)
-    assert reader.read(b"[1,0]<stdout>: " + lines[0]) == ("ab12", answer), "the lost line was sent again"
+    assert [read(line) for line in damaged] == [[]] * len(damaged)
+    assert read(b"[1,0]<stdout>: " + lines[0]) == [answer], "the lost line was sent again"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from runner.nodes.frames import (
+from runner.util.launcher_frames import (
     MARK,
     MOST_BYTES,
     Frame,

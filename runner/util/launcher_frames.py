@@ -1,4 +1,4 @@
-"""The wire between a node agent and the supervisor: numbered lines on the standard output of a launcher.
+"""Messages of processes on other nodes: numbered lines on the standard output of their launcher.
 
 Launchers merge the output of all nodes, add prefixes, cut lines of more than 1 KiB (`srun -l`) and may lose
 the end of the output (Open MPI 5, at exit). So a line is short and has a checksum; what is not acknowledged
@@ -33,10 +33,10 @@ _FRAME = re.compile(rb"([0-9a-f]{8}) (\d{1,15})([+.]) ([0-9a-f]{8}) (.*)", re.DO
 
 
 class Frame(NamedTuple):
-    """One line of an agent."""
+    """One line."""
 
     session: str
-    """8 hex digits that each start of an agent chooses"""
+    """8 hex digits that each process chooses at its start"""
     number: int
     """from 1; 0: not acknowledged"""
     more: bool
@@ -62,10 +62,12 @@ def frames_in(line: bytes) -> Iterator[Frame]:
             yield Frame(session.decode(), int(number), more == b"+", payload)
 
 
-def split(message: bytes) -> list[bytes]:
-    """Split a message without newlines into the payloads of its frames."""
+def frames_of(session: str, first: int, message: bytes) -> list[Frame]:
+    """Return a message without newlines as frames, which are numbered from `first`."""
     size = MOST_BYTES - _HEADER_BYTES
-    return [message[start : start + size] for start in range(0, len(message), size)] or [b""]
+    payloads = [message[start : start + size] for start in range(0, len(message), size)] or [b""]
+    last = first + len(payloads) - 1
+    return [Frame(session, number, number < last, payload) for number, payload in enumerate(payloads, first)]
 
 
 @dataclass(slots=True)
@@ -81,7 +83,7 @@ class _Waiting:
 
 @dataclass(slots=True)
 class Sender:
-    """The agent's side: keeps every message until it is acknowledged."""
+    """The side of a node: keeps every message until it is acknowledged."""
 
     session: str
     _waiting: deque[_Waiting] = field(default_factory=deque)
@@ -89,11 +91,9 @@ class Sender:
 
     def put(self, message: bytes) -> None:
         """Add a message, which has no newline."""
-        payloads = split(message)
-        for index, payload in enumerate(payloads):
-            frame = Frame(self.session, self._next, index + 1 < len(payloads), payload)
-            self._waiting.append(_Waiting(self._next, encode(frame)))
-            self._next += 1
+        frames = frames_of(self.session, self._next, message)
+        self._waiting.extend(_Waiting(frame.number, encode(frame)) for frame in frames)
+        self._next += len(frames)
 
     def acknowledge(self, number: int) -> None:
         """Forget all frames up to a number."""
@@ -120,7 +120,7 @@ class Sender:
 
 @dataclass(slots=True)
 class Receiver:
-    """The supervisor's side of one session: returns each message once, in order."""
+    """The side that started the launcher, for one session: returns each message once, in order."""
 
     received: int = 0
     """all frames up to this number have arrived"""
