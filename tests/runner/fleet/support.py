@@ -60,7 +60,7 @@ class Machines:
         self._monkeypatch.setenv("TRTBENCH_HOME", str(home))
 
     def add_run(self, events: list[ev.Event], *, env: dict[str, str] | None = None) -> Path:
-        """A run that goes on: its lock is held, as by a supervisor."""
+        """A run that continues: its lock is held, as by a supervisor."""
         self.on(self.there)
         run_dir = paths.runs_dir() / layout.new_run_id("program", 1_767_225_600.0)
         record(run_dir, plan_of(["/bin/true"], env=env), events)

@@ -247,7 +247,7 @@ def test_a_reader_sees_that_nothing_arrives_and_why(machines: Machines) -> None:
     feed = open_feed(copy)
     while feed.drain(1.0):
         pass
-    assert feed.now() >= feed.state.last_t, "the clock of the run goes on"
+    assert feed.now() >= feed.state.last_t, "the clock of the run continues"
     machines.remote.tell_readers("no answer for 30 s")
     assert liveness.mirror_problem(copy) == "user@box: no answer for 30 s"
     machines.remote.tell_readers("")

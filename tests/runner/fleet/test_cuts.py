@@ -20,7 +20,7 @@ SEED = int(os.environ.get("TRTBENCH_FLEET_SEED", "0")) or random.SystemRandom().
 def test_100_random_cuts_give_identical_event_streams(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Each connection ends at a random byte while the run goes on; after one cut in ten it crashes, too."""
+    """Each connection ends at a random byte while the run continues; after one cut in ten it crashes, too."""
     print(f"repeat with TRTBENCH_FLEET_SEED={SEED}")
     monkeypatch.setattr(run_source, "PIECE", 700)
     chance = random.Random(SEED)

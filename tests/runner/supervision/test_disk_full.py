@@ -55,7 +55,7 @@ def test_a_full_disk_is_the_cause_and_the_log_is_complete(small_disk: Path) -> N
     filler = fill(small_disk)
     # The room for this notice comes from the ballast.
     wait_for(lambda: bool(full_notices(state_of(run_dir))), "the notice")
-    assert state_of(run_dir).running, "supervision goes on"
+    assert state_of(run_dir).running, "supervision continues"
     liveness.request_stop(run_dir, "a test")
     state = wait_until_ended(run_dir)
 

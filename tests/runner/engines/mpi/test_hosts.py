@@ -1,4 +1,4 @@
-"""Hosts of a profile, which ranks they get, and what is said of those that cannot be used."""
+"""Hosts of a profile, which ranks they get, and the errors for those that cannot be used."""
 
 from __future__ import annotations
 
