@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+import sys
 import tempfile
 from pathlib import Path
 
@@ -21,6 +22,11 @@ settings.load_profile("any speed")
 # A shell starts what it runs in the background with ctrl+c ignored, and whatever a test starts inherits that.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+
+# Where no bytecode is written, every program that a test starts compiles all of its modules again, and every worker
+# all test modules: a third of the suite.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 SLOW = "TRTBENCH_SLOW_TESTS"
 """set by `make test-slow`: tests that take long are run as well"""

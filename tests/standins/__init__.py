@@ -30,7 +30,6 @@ def environment(*, gpu: bool = False) -> dict[str, str]:
     return {
         "PYTHONPATH": os.pathsep.join([str(ROOT / "site"), *cpu_site]),
         "PATH": os.pathsep.join([str(ROOT / "bin"), *cpu_bin, os.environ.get("PATH", os.defpath)]),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 

@@ -29,7 +29,6 @@ def environment(folder: Path, version: str) -> dict[str, str]:
         "PATH": os.pathsep.join(
             [str(PROGRAM.parent), str(Path(sys.executable).parent), os.environ.get("PATH", os.defpath)]
         ),
-        "PYTHONDONTWRITEBYTECODE": "1",
     }
 
 
