@@ -41,9 +41,9 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     importer = commands.add_parser(
         "import",
         help="add archives or results of other tools to the history",
-        description="Add archives of runs, or results of benchmark.py, trtllm-bench, vLLM, SGLang, AIPerf or"
-        " GuideLLM, to the history. Numbers that mean the same as a metric here are compared; all others are"
-        " listed under their own names.",
+        description="Add archives of runs, or results of benchmark.py, trtllm-bench, vLLM, SGLang, AIPerf,"
+        " GuideLLM or InferenceX, to the history. Numbers that mean the same as a metric here are compared;"
+        " all others are listed under their own names.",
     )
     importer.add_argument(
         "files",
@@ -54,7 +54,8 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         " log of benchmark.py; a console log or files of --report_json, --request_json, --output_json and"
         " --iteration_log of trtllm-bench, which together become one run; the JSON of `vllm bench serve"
         " --save-result` or benchmark_serving.py, the lines of sglang.bench_serving, the"
-        " profile_export_aiperf.json of AIPerf, the benchmarks.json of GuideLLM",
+        " profile_export_aiperf.json of AIPerf, the benchmarks.json of GuideLLM, the agg_*.json of"
+        " InferenceX",
     )
     importer.add_argument(
         "--concurrency",

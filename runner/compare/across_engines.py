@@ -13,7 +13,7 @@ import msgspec
 
 from runner.compare.sides import Side
 from runner.metrics import BY_NAME
-from runner.plan.plan import Configuration
+from runner.plan.plan import Configuration, in_flight
 from runner.report.result_table import configuration_name
 from runner.stats.repeats import middle
 from runner.util.formatting import format_number
@@ -59,7 +59,7 @@ class AcrossEngines(msgspec.Struct, frozen=True, kw_only=True):
 
 def compare_across_engines(sides: Sequence[Side]) -> tuple[AcrossEngines, ...]:
     """Return what sides of different engines measured with equal lengths and sequences at a time."""
-    if len({bool(shape.requests) for side in sides for shape in side.shapes}) < 2:
+    if len({in_flight(shape) for side in sides for shape in side.shapes}) < 2:
         return ()
     found = []
     for shape in sides[0].shapes:
@@ -73,7 +73,7 @@ def compare_across_engines(sides: Sequence[Side]) -> tuple[AcrossEngines, ...]:
 
 def _at(shape: Configuration) -> tuple[int, int, int]:
     """Return input length, output length and sequences at a time (0: unlimited or unknown)."""
-    at_once = max(0, shape.concurrency) if shape.requests else shape.batch_size
+    at_once = max(0, shape.concurrency) if in_flight(shape) else shape.batch_size
     return shape.input_len, shape.output_len, at_once
 
 
@@ -82,7 +82,7 @@ def _across(
 ) -> AcrossEngines:
     lines = []
     for question, static, serving in _LINES:
-        names = tuple(serving if shape.requests else static for shape in shapes)
+        names = tuple(serving if in_flight(shape) else static for shape in shapes)
         values = tuple(
             _mean(side, shape, name) for side, shape, name in zip(sides, shapes, names, strict=True)
         )

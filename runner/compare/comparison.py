@@ -37,7 +37,7 @@ from runner.metrics import (
     Metric,
     compared_metrics,
 )
-from runner.plan.plan import Configuration, ConfigurationValues, configuration_of
+from runner.plan.plan import Configuration, ConfigurationValues, configuration_of, in_flight
 from runner.report.result_table import configuration_name
 from runner.stats.intervals import LEVEL
 from runner.stats.repeats import middle
@@ -52,7 +52,7 @@ SERVING_HEADLINE = OUTPUT_TOKENS_PER_SEC
 
 
 def _headline(shape: Configuration) -> Metric:
-    return SERVING_HEADLINE if shape.requests else HEADLINE
+    return SERVING_HEADLINE if in_flight(shape) else HEADLINE
 
 
 class SideSummary(msgspec.Struct, frozen=True, kw_only=True):

@@ -138,7 +138,8 @@ class ConfigurationStarted(Event, frozen=True, kw_only=True, tag="configuration"
     num_beams: Count = 1
     """beam width"""
     requests: Count = 0
-    """how many requests are batched in flight (`batch_size` is 0 then); 0: batches of fixed size"""
+    """how many requests are batched in flight (`batch_size` is 0 then); 0: batches of fixed size, or,
+    if `batch_size` is 0, an imported number that is not known"""
     concurrency: Whole = 0
     """how many of them are in flight at most; 0: no limit; -1: not known"""
     slo: Slo | None = None

@@ -21,6 +21,7 @@ from runner.metrics import (
     Metric,
 )
 from runner.metrics.request_latency import TTFT
+from runner.plan.plan import in_flight
 from runner.report import result_table
 from runner.report.model import ConfigurationReport, MetricCell, Report
 from runner.report.result_table import TableRow, configuration_name
@@ -119,7 +120,7 @@ def pareto(report: Report) -> Iterator[str]:
     groups: dict[tuple[int, int, bool], list[_Point]] = {}
     for one in report.configurations:
         if (point := _point(one)) is not None:
-            groups.setdefault((one.input_len, one.output_len, bool(one.requests)), []).append(point)
+            groups.setdefault((one.input_len, one.output_len, in_flight(one)), []).append(point)
     drawn = [(lengths, points) for lengths, points in groups.items() if len(points) > 1]
     if not drawn:
         return

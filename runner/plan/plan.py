@@ -6,7 +6,7 @@ import re
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -38,9 +38,22 @@ class Configuration(msgspec.Struct, frozen=True):
     output_len: Count
     gpu_weights_percent: Share = 1.0
     requests: Count = 0
-    """number of requests in flight to measure; 0: batches of fixed size"""
+    """number of requests in flight to measure; 0: batches of fixed size, or an imported run does not tell"""
     concurrency: Whole = 0
     """most of them in flight; 0: no limit, `UNKNOWN_CONCURRENCY` for an imported run that does not tell"""
+
+
+class _Batching(Protocol):
+    @property
+    def batch_size(self) -> int: ...
+
+
+def in_flight(shape: _Batching) -> bool:
+    """Check whether requests are batched in flight, instead of batches of fixed size.
+
+    The number of requests does not decide: a result of another program may not state it.
+    """
+    return shape.batch_size == 0
 
 
 ConfigurationValues = tuple[int, int, int, float, int, int]

@@ -12,7 +12,7 @@ import msgspec
 from runner.errors import UserError
 from runner.events import ConfigurationStarted
 from runner.metrics.latency import LATENCY
-from runner.plan.plan import Configuration, Plan, Stage, configuration_of
+from runner.plan.plan import Configuration, Plan, Stage, configuration_of, in_flight
 from runner.report.model import SummaryConfiguration
 from runner.run import layout
 from runner.state.configuration import ConfigurationShape, iterations_needed
@@ -187,7 +187,7 @@ def earlier_times(run_dir: Path, plan: Plan) -> EarlierTimes:
 def _latencies(report: _Report) -> Iterator[tuple[Configuration, float]]:
     for configuration in report.configurations:
         for row in configuration.rows:
-            if row.metric == LATENCY.name and row.value and not configuration.requests:
+            if row.metric == LATENCY.name and row.value and not in_flight(configuration):
                 yield configuration_of(configuration), row.value
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from runner import events as ev
-from runner.plan.plan import UNKNOWN_CONCURRENCY
+from runner.plan.plan import UNKNOWN_CONCURRENCY, in_flight
 from runner.state import result_matching
 from runner.state.outliers import SlowestIterations
 from runner.state.serving import ServingState
@@ -40,7 +40,7 @@ class ConfigurationShape(Protocol):
 
 def batching_label(shape: ConfigurationShape) -> str:
     """Return `batch 16`; for requests in flight `concurrency 8`, `all at once` or `concurrency ?`."""
-    if not shape.requests:
+    if not in_flight(shape):
         return f"batch {shape.batch_size}"
     if shape.concurrency == UNKNOWN_CONCURRENCY:
         return "concurrency ?"
@@ -154,6 +154,7 @@ RESULT_PROGRAMS = {
     "sglang": "sglang.bench_serving",
     "aiperf": "AIPerf",
     "guidellm": "GuideLLM",
+    "inferencex": "InferenceX",
 }
 """Engines of imported runs that the registry does not have -> the program that measured. It sent requests to
 a server over HTTP, and does not state the number of its ranks."""

@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 from runner import events as ev
 from runner.events import gc_paused
-from runner.plan.plan import MOST_CONFIGURATIONS
+from runner.plan.plan import MOST_CONFIGURATIONS, in_flight
 from runner.state import node_fold, result_matching
 from runner.state import nodes as node_states
 from runner.state.configuration import ConfigurationState, matches_result, of_result
@@ -217,9 +217,9 @@ def _bye(state: RunState, event: ev.Bye) -> None:
 
 
 def _configuration_started(state: RunState, event: ev.ConfigurationStarted) -> None:
-    if not event.requests:
+    if not in_flight(event):
         _rank(state, 0).records += 1
-    serving = ServingState(requests=RequestLog(slo=event.slo)) if event.requests else None
+    serving = ServingState(requests=RequestLog(slo=event.slo)) if in_flight(event) else None
     _add(state, ConfigurationState(event, serving=serving))
 
 

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from runner.compare.published.rows import PublishedRow, gpu_family, published_rows
 from runner.compare.sides import ComparedRun
 from runner.engines.tensorrt_llm.versions import Version, version_of
+from runner.plan.plan import in_flight
 from runner.plan.workload import Workload, same_shape_name
 from runner.report.model import ConfigurationReport, PublishedNumber, Report
 from runner.util.formatting import format_number
@@ -118,11 +119,11 @@ def _differences(
     """Yield what differs, the most likely explanation of a lower number first."""
     if other := next((name for name in report.gpus if name != row.gpu), None):
         yield f"{other} instead of {row.gpu}"
-    if one.requests and one.concurrency > 0:
+    if in_flight(one) and one.concurrency > 0:
         yield f"at most {one.concurrency} requests in flight instead of no limit"
     if row.requests and one.requests and one.requests != row.requests:
         yield f"{format_number(one.requests)} requests instead of {format_number(row.requests)}"
-    if one.requests and (workload.kv_fraction or 0) < _KV_FRACTION:
+    if in_flight(one) and (workload.kv_fraction or 0) < _KV_FRACTION:
         stated = f"{workload.kv_fraction:g}" if workload.kv_fraction else "left at its default"
         yield f"share of memory for the KV cache {stated} instead of {_KV_FRACTION:g}"
     yield from workload.limits

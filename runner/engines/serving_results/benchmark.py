@@ -36,16 +36,23 @@ class ForeignBenchmark:
     """all other numbers and settings, under their own names"""
     concurrency: int = UNKNOWN_CONCURRENCY
     """most requests in flight; 0: no limit"""
+    asked_lengths: tuple[int, int] | None = None
+    """input and output length that were asked for, if the means of the requests are not stated"""
+    gpus: int = 0
+    """of the server; 0: not stated"""
     remarks: tuple[str, ...] = ()
     """what to know before comparing, as sentences"""
 
     @property
     def configuration(self) -> Configuration:
+        """The work of the benchmark; requests are 0 if their number is not stated."""
+        means = (round(self.metrics.get(MEAN_INPUT, 0)), round(self.metrics.get(MEAN_OUTPUT, 0)))
+        input_len, output_len = self.asked_lengths or means
         return Configuration(
             batch_size=0,
-            input_len=round(self.metrics[MEAN_INPUT]),
-            output_len=round(self.metrics[MEAN_OUTPUT]),
-            requests=round(self.metrics[REQUESTS]),
+            input_len=input_len,
+            output_len=output_len,
+            requests=round(self.metrics.get(REQUESTS, 0)),
             concurrency=self.concurrency,
         )
 
@@ -132,10 +139,12 @@ def _make_run(
 def _events(
     program: str, source: SourceFile, benchmarks: Sequence[ForeignBenchmark]
 ) -> Iterator[ev.AnyEvent]:
+    gpus = benchmarks[0].gpus
+    server = f"the server had {plural(gpus, 'GPU')}" if gpus else "the number of GPUs is not stated"
     remarks = [
         f"imported from {source.path.name}: no request was observed, every number is as {program} reported it"
-        " or derived from that; the times include the HTTP connection, the number of GPUs is not stated, the"
-        " time of the run is the file's"
+        f" or derived from that; the times include the HTTP connection, {server}, the time of the run is the"
+        " file's"
     ]
     several = len(benchmarks) > 1
     for index, one in enumerate(benchmarks):

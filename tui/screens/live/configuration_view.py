@@ -13,7 +13,7 @@ from runner.metrics.metric import Metric
 from runner.metrics.request_latency import REQUEST_LATENCY, REQUEST_P95
 from runner.metrics.serving import OUTPUT_TOKENS_PER_SEC
 from runner.metrics.throughput import TOKENS_PER_SEC
-from runner.plan.plan import Plan, configuration_of
+from runner.plan.plan import Plan, configuration_of, in_flight
 from runner.report.baseline_numbers import BaselineNumbers
 from runner.state.configuration import ConfigurationShape, ConfigurationState, batching_label
 from runner.state.run import RunState
@@ -41,7 +41,7 @@ class _Shapes(msgspec.Struct, frozen=True):
 def _shapes_of(shapes: Sequence[ConfigurationShape]) -> _Shapes:
     texts = [tuple(text(shape) for _, _, text in _FIELDS) for shape in shapes]
     varied = [number for number in range(len(_FIELDS)) if len({one[number] for one in texts}) > 1] or [0]
-    serving = any(shape.requests for shape in shapes)
+    serving = any(in_flight(shape) for shape in shapes)
     common = [
         batching_label(shapes[0]) if field == 0 else f"{_FIELDS[field][1]}{texts[0][field]}"
         for field in range(len(_FIELDS))
@@ -124,4 +124,6 @@ def _measured(
 
 def _batching(shape: ConfigurationShape) -> str:
     """Return the batch size, or the number of requests in flight."""
-    return str(shape.batch_size) if not shape.requests else batching_label(shape).removeprefix("concurrency ")
+    if in_flight(shape):
+        return batching_label(shape).removeprefix("concurrency ")
+    return str(shape.batch_size)

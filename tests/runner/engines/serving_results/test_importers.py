@@ -1,4 +1,4 @@
-"""Results of vLLM, SGLang, AIPerf and GuideLLM: what is mapped, in which unit, and what is refused."""
+"""Results of programs that measure a server: what is mapped, in which unit, and what is refused."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ FILES = {
     "sglang": "sglang.jsonl",
     "aiperf": "profile_export_aiperf.json",
     "guidellm": "guidellm.json",
+    # Made from the code of SemiAnalysisAI/InferenceX, utils/process_result.py of 2026: fields and units.
+    "inferencex": "inferencex.json",
 }
 NUMBERS: dict[str, dict[str, float]] = {
     "vllm": {
@@ -58,6 +60,12 @@ NUMBERS: dict[str, dict[str, float]] = {
         "ttft_ms": 70, "ttft_p50_ms": 66, "ttft_p95_ms": 100, "ttft_p99_ms": 125, "requests": 80,
         "mean_input_tokens": 256, "mean_output_tokens": 128,
     },
+    "inferencex": {
+        "request_latency_ms": 12_500, "request_latency_p50_ms": 12_000, "request_latency_p99_ms": 16_000,
+        "ttft_ms": 250, "ttft_p50_ms": 200, "ttft_p99_ms": 500, "output_tokens_per_sec": 5000,
+        "output_tokens_per_sec_per_gpu": 1250, "total_tokens_per_sec": 10_000, "inter_token_latency_ms": 12.5,
+        "inter_token_latency_p50_ms": 10, "inter_token_latency_p99_ms": 20,
+    },
 }  # fmt: skip
 """program -> the metrics of the first benchmark in its file, and no others"""
 SHAPES = {
@@ -65,13 +73,15 @@ SHAPES = {
     "sglang": [(400, 1024, 256, 32), (400, 1024, 256, -1)],
     "aiperf": [(120, 512, 128, 10)],
     "guidellm": [(80, 256, 128, 8), (80, 256, 128, -1)],
+    "inferencex": [(0, 1024, 1024, 64), (0, 1024, 1024, 128)],
 }
-"""requests, input and output length, concurrency of each configuration; -1: a rate decides"""
+"""requests (0: not stated), input and output length, concurrency of each configuration; -1: a rate decides"""
 OWN_NAMES = {
     "vllm": "mean_itl_ms 23.75",
     "sglang": "total_output_tokens_retokenized 102311",
     "aiperf": "output_token_throughput_per_user.avg 52.8 tokens/sec/user",
     "guidellm": "inter_token_latency_ms.mean 18.1",
+    "inferencex": "mean_intvty 80.0",
 }
 """program -> a number that looks like a metric here and means something else"""
 
@@ -83,7 +93,7 @@ def numbers(configuration: ConfigurationReport) -> dict[str, float]:
 @pytest.mark.parametrize("program", FILES)
 def test_numbers_that_mean_the_same_are_mapped(program: str) -> None:
     file = GOLDEN / FILES[program]
-    ((run_dir, _),) = import_files([file])
+    (run_dir, _), *_ = import_files([file])
     report = load_report(run_dir)
     assert report.engine == program
     assert numbers(report.configurations[0]) == pytest.approx(NUMBERS[program])
@@ -122,6 +132,17 @@ def test_a_repeated_configuration_is_a_run_of_its_own(tmp_path: Path) -> None:
     assert first.new
     assert second.new
     assert not any(run.new for run in import_files([tmp_path / "twice.jsonl"]))
+
+
+def test_rates_per_gpu_are_of_the_gpus_that_they_name() -> None:
+    _, (run_dir, _) = import_files([GOLDEN / FILES["inferencex"]])
+    report = load_report(run_dir)
+    found = numbers(report.configurations[0])
+    assert found["total_tokens_per_sec"] == pytest.approx(9000 * (8 + 16))
+    assert found["output_tokens_per_sec"] == pytest.approx(1500 * 16), "only decoding GPUs count"
+    assert found["output_tokens_per_sec_per_gpu"] == pytest.approx(1000)
+    assert "the server had 24 GPUs" in report.flags[0]
+    assert "the number of requests is not stated" in report.flags[1]
 
 
 # --- what cannot be taken -----------------------------------------------------------------------------------
@@ -167,6 +188,8 @@ REFUSED: dict[str, tuple[str, str]] = {
     "guidellm version 2": (
         changed("guidellm", lambda one: one["metadata"].update(version=2)), "has metadata.version 2",
     ),
+    "inferencex 2025": (changed("inferencex", lambda rows: rows[1].pop("isl")), "row 2: has no isl"),
+    "inferencex no gpu": (changed("inferencex", lambda rows: rows[0].update(tp=0)), "row 1: states 0 GPUs"),
     "guidellm 0.3": (changed("guidellm", lambda one: one.pop("metadata")), "has no metadata.version"),
 }  # fmt: skip
 
