@@ -56,7 +56,7 @@ def _body(comparison: Comparison) -> Iterator[str]:
 def _pair(comparison: Comparison, pair: Pair) -> Iterator[str]:
     yield f"<h2>{html_text(pair.first)} → {html_text(pair.second)}</h2>\n"
     if lines := bar_lines(pair):
-        yield change_chart(lines, bars_title(pair, lines, comparison.level)) + "\n"
+        yield page.figure(change_chart(lines, bars_title(pair, lines, comparison.level)))
     yield page.text_list([*pair.unfair_because, *pair.notes])
     for configuration in pair.configurations:
         yield from _configuration(comparison, pair, configuration)

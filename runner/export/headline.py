@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from runner.export import svg
+from runner.export import page, svg
 from runner.export.svg import ChartAxis
 from runner.metrics import (
     BY_NAME,
@@ -130,7 +130,7 @@ def pareto(report: Report) -> Iterator[str]:
         " it in latency or tokens/s beyond the 95 % intervals (lines through the points).</p>\n"
     )
     for (input_len, output_len, _), points in drawn[:MOST_FIGURES]:
-        yield _figure(points, f"tokens/s over latency, {input_len}→{output_len}") + "\n"
+        yield page.figure(_figure(points, f"{input_len}→{output_len}"))
     if len(drawn) > MOST_FIGURES:
         yield f'<p class="dim">and {len(drawn) - MOST_FIGURES} more pairs of lengths, in the table</p>\n'
 
@@ -152,8 +152,9 @@ def _interval(cell: MetricCell) -> Interval:
     return Interval(cell.low, cell.high)
 
 
-def _figure(points: Sequence[_Point], title: str) -> str:
-    width, height, left, right, top, bottom = 960.0, 320.0, 74.0, 120.0, 30.0, 38.0
+def _figure(points: Sequence[_Point], lengths: str) -> str:
+    title = f"tokens/s over latency, {lengths}"
+    width, height, left, right, top, bottom = 960.0, 320.0, 74.0, 60.0, 30.0, 38.0
     x = _axis([point.latency for point in points], left, width - right)
     y = _axis([point.throughput for point in points], height - bottom, top)
     parts = [svg.text(left, 15, title, kind="name")]
@@ -169,7 +170,7 @@ def _figure(points: Sequence[_Point], title: str) -> str:
     best = set(unbeaten([point.ranges for point in points]))
     parts.append(_front([points[index] for index in best], x[0], y[0]))
     for index, point in enumerate(points):
-        parts += _marker(point, index in best, x[0], y[0])
+        parts += _marker(point, point.name.removesuffix(f" {lengths}"), index in best, x[0], y[0])
     return svg.chart(width, height, title, parts)
 
 
@@ -196,7 +197,7 @@ def _front(best: Sequence[_Point], x: ChartAxis, y: ChartAxis) -> str:
     return f'<polyline points="{shown}" class="front"></polyline>'
 
 
-def _marker(point: _Point, best: bool, x: ChartAxis, y: ChartAxis) -> Iterator[str]:
+def _marker(point: _Point, name: str, best: bool, x: ChartAxis, y: ChartAxis) -> Iterator[str]:
     across, up = x.at(point.latency), y.at(point.throughput)
     spoken = (
         f"{point.name}: {format_number(point.latency, BY_NAME[LATENCY.name].digits)} ms,"
@@ -206,4 +207,8 @@ def _marker(point: _Point, best: bool, x: ChartAxis, y: ChartAxis) -> Iterator[s
     yield svg.line(x.at(latency.low), up, x.at(latency.high), up, "whisker")
     yield svg.line(across, y.at(throughput.low), across, y.at(throughput.high), "whisker")
     yield svg.rect(across - 4, up - 4, 8, 8, "gain" if best else "other", spoken)
-    yield svg.text(across + 8, up - 6, point.name, kind="name" if best else "", title=spoken)
+    # The front comes from below and leaves to the right, and every other point is below it.
+    if best:
+        yield svg.text(across - 7, up - 6, name, anchor="end", kind="name", title=spoken)
+    else:
+        yield svg.text(across + 8, up + 14, name, title=spoken)

@@ -9,6 +9,7 @@ from typing import BinaryIO
 from runner.events import MemoryParts
 from runner.export import charts, gpu_charts, headline, page, step_charts
 from runner.export.run_data import RunData
+from runner.export.timeline import ConfigurationTimeline
 from runner.metrics.memory_map import MemoryMap
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier, find_outliers
 from runner.report import result_table
@@ -22,6 +23,8 @@ from runner.util.foreign_text import html_text
 from runner.util.formatting import duration, format_number, plural, ranges
 
 MAX_OUTLIERS = 40
+MAX_COLUMNS = 6
+"""Configurations beside each other in the result; more of them are cut off on paper."""
 SOFTWARE = ("CUDA of PyTorch", "PyTorch", "NCCL", "TensorRT-LLM")
 """Names of the software whose versions a reader looks for, in the order of the table."""
 
@@ -90,25 +93,18 @@ def _table(table: ResultTable, report: Report) -> Iterator[str]:
         yield "<p>No number was measured.</p>\n"
         return
     missing: dict[str, list[str]] = {}
-    heads = "".join(f"<th>{html_text(name)}</th>" for name in table.columns)
-    kind = ' class="many"' if len(table.columns) > 1 else ""
-    yield f'<div class="wide"><table{kind}><thead><tr><th>metric</th><th>unit</th>'
-    yield f"{heads}</tr></thead><tbody>\n"
-    notes: dict[str, int] = {}
+    shown: list[tuple[str, list[TableRow]]] = []
     for heading, every in table.groups():
         rows = [row for row in every if any(cell and _has_number(cell) for cell in row.cells)]
         for row in every:
             if row not in rows:
                 reason = next(cell.note for cell in row.cells if cell and cell.note)
                 missing.setdefault(reason, []).append(row.metric.title)
-        if not rows:
-            continue
-        yield f'<tr><th colspan="{len(table.columns) + 2}">{html_text(heading)}</th></tr>\n'
-        for row in rows:
-            cells = "".join(_cell(row, index, cell, notes) for index, cell in enumerate(row.cells))
-            name, unit = _definition(row, table.columns), html_text(row.metric.unit)
-            yield f"<tr><td>{name}</td><td>{unit}</td>{cells}</tr>\n"
-    yield "</tbody></table></div>\n"
+        if rows:
+            shown.append((heading, rows))
+    notes: dict[str, int] = {}
+    for start in range(0, len(table.columns), MAX_COLUMNS):
+        yield from _block(table.columns, shown, range(len(table.columns))[start : start + MAX_COLUMNS], notes)
     if notes:
         items = "".join(f"<li>{html_text(note)}</li>" for note in notes)
         yield f'<ol class="notes">{items}</ol>\n'
@@ -124,6 +120,23 @@ def _table(table: ResultTable, report: Report) -> Iterator[str]:
         " engine itself printed for the same quantity. Click a metric for its definition and the details of"
         " its numbers.</p>\n"
     )
+
+
+def _block(
+    columns: Sequence[str], groups: list[tuple[str, list[TableRow]]], part: range, notes: dict[str, int]
+) -> Iterator[str]:
+    """Yield a table with a part of the columns, which fits on paper; the first one has the definitions."""
+    heads = "".join(f"<th>{html_text(columns[index])}</th>" for index in part)
+    kind = ' class="many"' if len(columns) > 1 else ""
+    yield f'<div class="wide"><table{kind}><thead><tr><th>metric</th><th>unit</th>'
+    yield f"{heads}</tr></thead><tbody>\n"
+    for heading, rows in groups:
+        yield f'<tr><th colspan="{len(part) + 2}">{html_text(heading)}</th></tr>\n'
+        for row in rows:
+            cells = "".join(_cell(row, index, row.cells[index], notes) for index in part)
+            name = html_text(row.metric.title) if part.start else _definition(row, columns)
+            yield f"<tr><td>{name}</td><td>{html_text(row.metric.unit)}</td>{cells}</tr>\n"
+    yield "</tbody></table></div>\n"
 
 
 def _has_number(cell: MetricCell) -> bool:
@@ -227,19 +240,19 @@ def _charts(data: RunData) -> Iterator[str]:
             " With many points, each shows the range of several. Point at an element to"
             " see its value.</p>\n"
         )
-    yield from (one.svg + "\n" for one in (latency, *gpus) if one is not None)
+    yield from (page.figure(one.svg) for one in (latency, *gpus) if one is not None)
     yield from _outliers(data)
     engines = charts.engine_iterations(data)
     if engines:
         yield "<h2>Engine iteration time</h2>\n"
-    yield from (one.svg + "\n" for one in engines)
+    yield from (page.figure(one.svg) for one in engines)
     if not gpus:
         why = data.environment.no_gpu or "none of a GPU of the ranks"
         yield f'<p class="dim">No GPU readings: {html_text(why)}.</p>\n'
     steps = step_charts.decode_steps(data)
     if steps:
         yield "<h2>Decode steps</h2>\n"
-    yield from (one.svg + "\n" for one in steps)
+    yield from (page.figure(one.svg) for one in steps)
     drawn = charts.histograms(data)
     if drawn:
         yield '<h2>Distribution of latencies</h2><div class="pair">\n'
@@ -274,21 +287,26 @@ def _ranks(data: RunData) -> Iterator[str]:
     if not measured:
         return
     devices = {rank.rank: f"{rank.device} {rank.label}".strip() for rank in data.environment.ranks}
-    heads = "".join(f"<th>{html_text(names[one.start.index])}</th>" for one in measured)
     yield "<h2>Ranks</h2>\n"
-    yield '<div class="wide"><table><thead><tr><th>mean latency of a rank, ms</th>'
-    yield f"{heads}</tr></thead><tbody>\n"
-    for rank in sorted({rank for one in measured for rank in one.ranks}):
-        cells = []
-        for one in measured:
-            mean = one.ranks.get(rank)
-            slowest = mean is not None and mean.mean == max(other.mean for other in one.ranks.values())
-            mark = '<span class="place">slowest</span>' if slowest else ""
-            shown = format_number(mean.mean, 3) if mean else "–"
-            cells.append(f'<td title="n {mean.n if mean else 0}">{shown}{mark}</td>')
-        device = f'<span class="dim">{html_text(devices.get(rank, ""))}</span>'
-        yield f"<tr><td>{rank} {device}</td>{''.join(cells)}</tr>\n"
-    yield "</tbody></table></div>\n"
+    for start in range(0, len(measured), MAX_COLUMNS):
+        part = measured[start : start + MAX_COLUMNS]
+        heads = "".join(f"<th>{html_text(names[one.start.index])}</th>" for one in part)
+        yield '<div class="wide"><table><thead><tr><th>mean latency of a rank, ms</th>'
+        yield f"{heads}</tr></thead><tbody>\n"
+        for rank in sorted({rank for one in part for rank in one.ranks}):
+            cells = "".join(_rank_cell(one, rank) for one in part)
+            device = f'<span class="dim">{html_text(devices.get(rank, ""))}</span>'
+            yield f"<tr><td>{rank} {device}</td>{cells}</tr>\n"
+        yield "</tbody></table></div>\n"
+
+
+def _rank_cell(measured: ConfigurationTimeline, rank: int) -> str:
+    mean = measured.ranks.get(rank)
+    if mean is None:
+        return "<td>–</td>"
+    slowest = mean.mean == max(other.mean for other in measured.ranks.values())
+    mark = '<span class="place">slowest</span>' if slowest else ""
+    return f'<td title="n {mean.n}">{format_number(mean.mean, 3)}{mark}</td>'
 
 
 # --- environment and commands ------------------------------------------------------------------------------

@@ -39,3 +39,8 @@ def text_list(texts: Sequence[str]) -> str:
     """Return a list of texts; empty without any."""
     items = "".join(f"<li>{html_text(text)}</li>" for text in texts)
     return f"<ul>{items}</ul>\n" if items else ""
+
+
+def figure(chart: str) -> str:
+    """Return a chart that a narrow page scrolls instead of making its text too small to read."""
+    return f'<div class="wide">{chart}</div>\n'
