@@ -14,6 +14,9 @@ import itertools
 import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
+
+from runner.stats.student import t_tail
 
 ASSUMED_SPREAD = 0.02
 """Standard deviation from session to session that is assumed until there are enough sessions.
@@ -28,8 +31,10 @@ _SHIFT = 4.0
 """A step of the level is removed from this many standard deviations of a difference on."""
 _CALM = 2.0
 """The differences before and after a step of the level stay below this many."""
+_CHANCE_OF_STEP = 0.01
+"""Largest p-value of a single step of the level."""
 _STEPS_OF = 8
-"""At most one in so many differences is removed as a step of the level."""
+"""At most one in so many differences is removed as a step of the level; so many values are few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,26 +118,65 @@ def successive_variance(values: Sequence[float]) -> tuple[float, float]:
     """Return the variance of values in order of time, and its degrees of freedom.
 
     Half the mean square of successive differences (von Neumann 1941): slow drift and a lasting step of the
-    level (a new driver) hardly add to it. A difference that is much larger than the others between two calm
-    ones is such a step and is left out; a single value that deviates makes two and counts. The first and the
-    last difference have one neighbour, so they are left out only if there are `_STEPS_OF` differences.
+    level (a new driver) hardly add to it. A difference that is such a step is left out. Of few values with
+    one step, it is the variance around both levels, which has more degrees of freedom.
     """
     differences = [after - before for before, after in itertools.pairwise(values)]
     if not differences:
         return 0.0, 0.0
-    scale = sorted(map(abs, differences))[len(differences) // 2] / _NORMAL_QUARTILE
+    single = _single_step(values)
+    if single is not None and len(values) <= _STEPS_OF:
+        return single.variance, len(values) - 2.0
+    steps = _steps(differences) or ([single.place] if single is not None else [])
+    count = len(differences) - len(steps)
+    squares = sum(one * one for at, one in enumerate(differences) if at not in steps)
+    return squares / (2 * count), 2 * count**2 / (3 * count - 1)
+
+
+def _steps(differences: Sequence[float]) -> list[int]:
+    """Return the places of differences that are much larger than the others, between two calm ones.
+
+    A single value that deviates makes two large differences and counts. The first and the last difference
+    have one neighbour, so they are left out only if there are `_STEPS_OF` differences.
+    """
     number = len(differences)
+    scale = sorted(map(abs, differences))[number // 2] / _NORMAL_QUARTILE
     ends = 1 if number < _STEPS_OF else 0
-    steps = [
-        abs(differences[at])
+    found = [
+        at
         for at in range(ends, number - ends)
         if abs(differences[at]) > _SHIFT * scale
         and all(abs(differences[near]) < _CALM * scale for near in (at - 1, at + 1) if 0 <= near < number)
     ]
-    removed = sorted(steps, reverse=True)[: max(1, number // _STEPS_OF)]
-    count = number - len(removed)
-    squares = sum(one * one for one in differences) - sum(one * one for one in removed)
-    return max(0.0, squares) / (2 * count), 2 * count**2 / (3 * count - 1)
+    found.sort(key=lambda at: -abs(differences[at]))
+    return found[: max(1, number // _STEPS_OF)]
+
+
+class _Step(NamedTuple):
+    """A step of the level: the place of its difference, and the variance around both levels."""
+
+    place: int
+    variance: float
+
+
+def _single_step(values: Sequence[float]) -> _Step | None:
+    """Return where the level of values steps once; None: it does not.
+
+    The median of few differences is uncertain, so neighbours of a step look restless by chance. All values
+    before and after it say more: Student's t of the two levels, at the place where it is largest, corrected
+    for the number of places. At least two values are on each side, as one that deviates is no level.
+    """
+    places, df = range(2, len(values) - 1), len(values) - 2
+    largest, found = 0.0, None
+    for at in places:
+        before, after = values[:at], values[at:]
+        variance = (squared_deviations(before) + squared_deviations(after)) / df
+        error = math.sqrt(variance * (1 / len(before) + 1 / len(after)))
+        step = abs(sum(after) / len(after) - sum(before) / len(before))
+        t = step / error if error else math.inf if step else 0.0
+        if t > largest:
+            largest, found = t, _Step(at - 1, variance)
+    return found if 2 * t_tail(largest, df) * len(places) <= _CHANCE_OF_STEP else None
 
 
 def squared_deviations(values: Sequence[float]) -> float:

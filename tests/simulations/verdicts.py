@@ -5,6 +5,7 @@ The truth: the logarithm of a run is a level plus a deviation of its session (a 
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -182,17 +183,17 @@ def interleaved(trials: int, seed: int) -> Iterator[Cell]:
 
 
 def with_history(trials: int, seed: int) -> Iterator[Cell]:
-    """One run each of iterations that scatter by 10 %, where 20 earlier runs vary by 1 % in total."""
+    """One run each of iterations that scatter by 10 %, where 6, 8 or 20 earlier runs vary by 1 % in total."""
     truth = Truth(day=0.005, run=0.005, error=0.007)
-    for step in (0.0, 0.1):
+    for days, step in itertools.product((6, 8, 20), (0.0, 0.1)):
         for shift, title in ((0.0, "false calls"), (0.1, "+10 % is called")):
             rng, calls = random.Random(seed), 0
             for _ in range(trials):
-                known = earlier(rng, truth, 20, step=step)
+                known = earlier(rng, truth, days, step=step)
                 a = session(rng, truth, 1, 0, history=True)
                 b = session(rng, truth, 1, 1, shift=shift, history=True)
                 calls += is_called(judge(LATENCY, a, b, variation=known).verdict)
-            where = f"one run each, noisy iterations, 20 earlier days, a step of {step:.0%} in them"
+            where = f"one run each, noisy iterations, {days} earlier days, a step of {step:.0%} in them"
             bounds = {"least": 0.8} if shift else {"most": 0.05}
             yield Cell(title, where, calls / trials, **bounds)
 
