@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from runner.stats.dip import dip
 from runner.stats.samples import Sample
 
 FEWEST = 30
@@ -14,10 +15,18 @@ LEAST_SHARE = 0.05
 _FEWEST_OF_MODE = 5
 _SEPARATION = 5.0
 """Ashman's D: distance of the medians x sqrt(2) / root of the sum of squared deviations."""
+_LEAST_SEPARATION = 3.0
+"""The same, if the dip rejects one mode."""
 _LEAST_DISTANCE = 0.01
 """Smallest distance of the medians as a share of the lower one."""
 _VALLEY = 0.1
 """Largest share, of the smaller mode, of values in the middle third between the medians."""
+_LARGEST_VALLEY = 0.25
+"""The same, if the dip rejects one mode."""
+_DIP = 0.5
+"""The dip rejects one mode from this on, divided by the root of the number of values."""
+_MOST_FOR_DIP = 1000
+"""More values do not lower that bound: the dip is of `_POINTS` percentiles."""
 _POINTS = 200
 _DEVIATION_FROM_QUARTILES = 1.349
 
@@ -57,6 +66,8 @@ def find_modes(sample: Sample) -> Modes | None:
     The values between the 1st and the 98th percentile, without extremes, are split where the two parts have
     the least squared deviations (Otsu 1979). The parts are modes if each is large enough, their medians are
     far apart compared with their quartiles (Ashman, Bird & Zepf 1994), and hardly a value lies between them.
+    Modes that are closer, or have more values between them, must also be rejected as one mode by the dip of
+    the sample (Hartigan & Hartigan 1985).
     """
     global _last
     known, n, found = _last
@@ -81,12 +92,23 @@ def _find_modes(sample: Sample) -> Modes | None:
     share = below / sample.n
     low, high = _mode(sample, 0.0, share), _mode(sample, share, 1.0)
     distance = high.median - low.median
-    deviations = math.hypot(low.deviation, high.deviation)
-    if distance < _LEAST_DISTANCE * low.median or distance * math.sqrt(2) < _SEPARATION * deviations:
+    if distance < _LEAST_DISTANCE * low.median:
         return None
+    deviations = math.hypot(low.deviation, high.deviation)
+    separation = distance * math.sqrt(2) / deviations if deviations else math.inf
     third = distance / 3
     [between] = sample.counts((low.median + third, high.median - third))
-    return Modes(low, high) if between <= _VALLEY * min(below, above) else None
+    valley = between / min(below, above)
+    if separation >= _SEPARATION and valley <= _VALLEY:
+        return Modes(low, high)
+    possible = separation >= _LEAST_SEPARATION and valley <= _LARGEST_VALLEY
+    return Modes(low, high) if possible and _rejects_one_mode(sample) else None
+
+
+def _rejects_one_mode(sample: Sample) -> bool:
+    points = min(sample.n, _POINTS)
+    ordered = [sample.percentile(100 * i / (points - 1)) for i in range(points)]
+    return dip(ordered) >= _DIP / math.sqrt(min(sample.n, _MOST_FOR_DIP))
 
 
 def _best_split(points: list[float]) -> float:

@@ -9,6 +9,8 @@ import random
 from collections.abc import Iterator
 
 from runner.stats.intervals import mean_of
+from runner.stats.modes import find_modes
+from runner.stats.samples import Sample
 from runner.stats.series import Batches
 from runner.stats.steady_state import Steadiness, assess_steadiness, last_look, watch_steadiness
 from tests.simulations.table import Cell
@@ -105,4 +107,31 @@ def coverage_of_means(trials: int, seed: int) -> Iterator[Cell]:
             yield Cell("coverage of the 95 % interval of the mean", where, inside / trials, least=least)
 
 
-SIMULATIONS = (false_alarms, short_runs, found_changes, coverage_of_means)
+def two_modes(trials: int, seed: int) -> Iterator[Cell]:
+    """Runs with one mode and with two, with heavy tails: are two modes found?"""
+    for n in (30, 60, 100, 200):
+        for correlation in CORRELATIONS:
+            rng, wrong = random.Random(seed), 0
+            for _ in range(trials):
+                wrong += _has_modes(latencies(n, rng, spread=0.02, correlation=correlation))
+            where = f"{n} iterations of one mode, correlation {correlation}"
+            yield Cell("two modes, false alarm", where, wrong / trials, most=0.02)
+    for share, apart, enough in ((0.5, 0.05, 60), (0.5, 0.04, 200), (0.3, 0.05, None), (0.2, 0.1, 60)):
+        for n in (30, 60, 100, 200):
+            rng, found = random.Random(seed), 0
+            for _ in range(trials):
+                values = latencies(n, rng, spread=0.01)
+                found += _has_modes([one * (1 + apart * (rng.random() < share)) for one in values])
+            least = 0.8 if enough is not None and n >= enough else None
+            where = f"{n} iterations, {share:.0%} of them {apart:.0%} slower, scatter 1%"
+            yield Cell("two modes are found", where, found / trials, least=least)
+
+
+def _has_modes(values: list[float]) -> bool:
+    sample = Sample()
+    for value in values:
+        sample.add(value)
+    return find_modes(sample) is not None
+
+
+SIMULATIONS = (false_alarms, short_runs, found_changes, coverage_of_means, two_modes)

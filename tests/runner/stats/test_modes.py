@@ -18,18 +18,18 @@ def modes_of(values: list[float]) -> Modes | None:
     return find_modes(sample)
 
 
-@pytest.mark.parametrize(("share", "apart"), [(0.2, 0.1), (0.2, -0.1), (0.5, 0.1)])
+@pytest.mark.parametrize(("share", "apart"), [(0.2, 0.1), (0.2, -0.1), (0.5, 0.1), (0.5, 0.05)])
 def test_both_modes_are_found_with_their_shares(share: float, apart: float) -> None:
     rng, found = random.Random(1), 0
     for _ in range(20):
-        values = latencies(300, rng, spread=0.01, tail=0)
+        values = latencies(200, rng, spread=0.01)
         values = [value * (1 + apart * (rng.random() < share)) for value in values]
         modes = modes_of(values)
         if modes is None:
             continue
         found += 1
         first, second = (modes.low, modes.high) if apart > 0 else (modes.high, modes.low)
-        assert second.share == pytest.approx(share, abs=0.08)
+        assert second.share == pytest.approx(share, abs=0.1)
         assert second.median / first.median == pytest.approx(1 + apart, abs=0.01)
     assert found >= 19
 
