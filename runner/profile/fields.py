@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from functools import cache
 from typing import Any, Literal
 
 from msgspec import NODEFAULT, inspect
@@ -14,7 +13,7 @@ from runner.profile.file import Data, to_flow, with_texts
 from runner.profile.structs import kind_at
 from runner.schema.base import Profile, Section
 from runner.schema.validation import describe_allowed as allowed
-from runner.schema.validation import is_optional, section_at, union_members
+from runner.schema.validation import is_optional, section_at, section_type, union_members
 
 FieldKind = Literal["choice", "number", "text", "yaml"]
 
@@ -53,9 +52,7 @@ class Field:
 
 def fields(profile: Profile) -> list[Field]:
     """Return the fields of a profile in the order of their definition, without sections that are null."""
-    info = inspect.type_info(profile_struct(profile.engine))
-    assert isinstance(info, inspect.StructType)
-    return list(_fields(info, profile, ""))
+    return list(_fields(section_type(profile_struct(profile.engine)), profile, ""))
 
 
 def default_at(data: Data, path: str) -> str | None:
@@ -63,7 +60,8 @@ def default_at(data: Data, path: str) -> str | None:
 
     None: the field is required, unknown, or in a section that is null.
     """
-    section = _struct_info(str(data.get("engine")))
+    engine = str(data.get("engine"))
+    section = section_type(profile_struct(engine)) if is_engine(engine) else None
     *sections, leaf = path.split(".")
     for key in sections:
         found = _field_of(section, key)
@@ -75,11 +73,6 @@ def default_at(data: Data, path: str) -> str | None:
         return None
     default = found.default if found.default_factory is NODEFAULT else found.default_factory()
     return None if default is NODEFAULT or isinstance(default, Section) else to_flow(default)
-
-
-@cache
-def _struct_info(engine: str) -> inspect.Type | None:
-    return inspect.type_info(profile_struct(engine)) if is_engine(engine) else None
 
 
 def _field_of(section: inspect.Type | None, name: str) -> inspect.Field | None:

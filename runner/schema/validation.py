@@ -6,6 +6,7 @@ msgspec reports only the first error. These checks use its type information and 
 from __future__ import annotations
 
 import difflib
+import functools
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,9 +20,17 @@ LIMIT = 10**18
 """Numbers must be smaller; JSON readers disagree about larger whole numbers."""
 
 
+@functools.cache
+def section_type(section: type[Section]) -> inspect.StructType:
+    """Return the type information of a section; to derive it takes milliseconds."""
+    kind = inspect.type_info(section)
+    assert isinstance(kind, inspect.StructType)
+    return kind
+
+
 def check_section(section: type[Section], data: Mapping[str, Any]) -> Iterator[Problem]:
     """Yield everything that is wrong with the types, keys and values of a section."""
-    yield from _check(inspect.type_info(section), data, "")
+    yield from _check(section_type(section), data, "")
 
 
 def problems_of(kind: inspect.Type, value: Any, path: str) -> Iterator[Problem]:
@@ -146,7 +155,7 @@ def describe_allowed(kind: inspect.Type) -> str:
 
 def kind_at(section: type[Section], path: str) -> inspect.Type | None:
     """Return the type of the field at a dotted path of a section; None for an unknown path."""
-    kind: inspect.Type = inspect.type_info(section)
+    kind: inspect.Type = section_type(section)
     for key in path.split("."):
         inner = _inner(kind, key)
         if inner is None:
@@ -182,9 +191,7 @@ def section_at(kind: inspect.Type) -> inspect.StructType | None:
 
 def leaf_paths(section: type[Section]) -> Iterator[str]:
     """Yield the dotted paths of all fields of a section that are not sections themselves."""
-    info = inspect.type_info(section)
-    assert isinstance(info, inspect.StructType)
-    yield from _leaf_paths(info, "")
+    yield from _leaf_paths(section_type(section), "")
 
 
 def _leaf_paths(info: inspect.StructType, prefix: str) -> Iterator[str]:
