@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from enum import IntEnum
 from typing import TYPE_CHECKING, NamedTuple
 
 from runner.util.formatting import ranges
+from runner.util.host_names import fold_hosts
 
 if TYPE_CHECKING:
     from typing_extensions import Self
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MOST_NODES = 3
 """nodes whose GPUs a flag names"""
+WIDEST_LIST = 40
+"""characters of a list of nodes; a longer one is replaced by their number"""
 
 
 class Effect(IntEnum):
@@ -106,3 +109,28 @@ def name_gpus(gpus: Iterable[tuple[str, int]]) -> str:
         f"GPU{'s' if len(found) > 1 else ''} {ranges(sorted(found))}{f' of {node}' if node else ''}"
         for node, found in nodes.items()
     )
+
+
+class NodeFinding(NamedTuple):
+    """A finding about one node, of a kind that others may have, too."""
+
+    node: str
+    """its name; empty: the run uses one machine"""
+    text: str
+    """without the name of the node"""
+    share: float = 0.0
+    """orders the findings of a kind"""
+
+
+def join_nodes(found: Sequence[NodeFinding]) -> NodeFinding:
+    """Return the findings of one kind as one: `node[2-4]: CPU overloaded ... (node3, the worst)`."""
+    worst = max(found, key=lambda one: one.share)
+    if not worst.node:
+        return worst
+    names = list(dict.fromkeys(one.node for one in found))
+    listed = fold_hosts(names)
+    if len(listed) > WIDEST_LIST:
+        listed = f"{len(names)} nodes"
+    several = len({one.text for one in found}) > 1
+    which = f" ({worst.node}, the worst)" if several else ""
+    return NodeFinding(listed, f"{listed}: {worst.text}{which}", worst.share)

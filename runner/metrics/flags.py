@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from runner.metrics.compute import values
 from runner.metrics.context import LOGGED_ITERATIONS
-from runner.metrics.flag import Effect, Flag, by_effect
+from runner.metrics.flag import Effect, Flag, NodeFinding, by_effect, join_nodes
 from runner.metrics.latency import UPSTREAM_P95, UPSTREAM_P99
 from runner.metrics.memory import PEAK_MEMORY
 from runner.metrics.metric import MetricValue, as_number
@@ -59,18 +59,23 @@ def _flags(configuration: ConfigurationState, ranks: int) -> list[str]:
 
 
 def _short_of_processors(configuration: ConfigurationState) -> list[str]:
-    """Flag processor shortage, from other programs or from more ranks than cores."""
-    steal, waiting = configuration.slowest.steal, configuration.slowest.waiting
-    if steal.n and steal.mean >= STOLEN:
-        text = f"latencies hold a wait: the hypervisor gave {steal.mean:.0f} % of the processors to others"
-        return [Flag(text, Effect.DISTORTED, steal.mean / 100)]
-    if waiting.n and waiting.mean >= WAITING:
-        text = (
-            "CPU overloaded: latencies include scheduling delay; a process of this machine waited for a CPU"
-            f" {waiting.mean:.0f} % of the time"
-        )
-        return [Flag(text, Effect.DISTORTED, waiting.mean / 100)]
-    return []
+    """Flag processor shortage, from other programs or from more ranks than cores; one for several nodes."""
+    stolen, waited = [], []
+    for node, load in configuration.slowest.loads.items():
+        if load.steal.n and load.steal.mean >= STOLEN:
+            text = (
+                f"latencies hold a wait: the hypervisor gave {load.steal.mean:.0f} % of the processors to"
+                " others"
+            )
+            stolen.append(NodeFinding(node, text, load.steal.mean / 100))
+        elif load.waiting.n and load.waiting.mean >= WAITING:
+            text = (
+                "CPU overloaded: latencies include scheduling delay; a process of this machine waited for a"
+                f" CPU {load.waiting.mean:.0f} % of the time"
+            )
+            waited.append(NodeFinding(node, text, load.waiting.mean / 100))
+    joined = [join_nodes(found) for found in (stolen, waited) if found]
+    return [Flag(one.text, Effect.DISTORTED, one.share) for one in joined]
 
 
 def _small_sample(n: int) -> list[str]:

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from runner.events.missing_readings import without_host_load
 from runner.events.throttle_reasons import HARMLESS
 from runner.metrics.ceiling import waits_for_host
 from runner.metrics.energy import disagreement
-from runner.metrics.flag import Effect, Flag, GpuFinding, by_effect, group_gpus
+from runner.metrics.flag import Effect, Flag, GpuFinding, NodeFinding, by_effect, group_gpus, join_nodes
 from runner.metrics.gpu import throttled_shares
 from runner.metrics.memory import GIB
 from runner.metrics.rank_gpus import LEAST_SAMPLES, gpu_window, used_gpus
-from runner.state.gpu import GpuState, TelemetryState
+from runner.state.gpu import GpuState
 from runner.state.gpu_window import GpuWindow
+from runner.state.nodes import in_order
 from runner.state.run import RunState
 from runner.util.formatting import plural
 
@@ -32,16 +34,22 @@ def gpu_flags(state: RunState, number: int) -> list[str]:
     found: list[str] = [waiting] if waiting is not None else []
     found += [*group_gpus([*_slowed(window), *_gaps(window)])]
     found += [Flag(text, Effect.UNCERTAIN) for text in disagreement(window)]
+    rare = list(_rarely_read(state, window))
+    if rare:
+        found.append(Flag(join_nodes(rare).text, Effect.UNREAD))
+    if window.unread and state.nodes:
+        found.append(Flag(f"the numbers of the GPUs are {window.unread}", Effect.UNREAD))
+    return by_effect(found)
+
+
+def _rarely_read(state: RunState, window: GpuWindow) -> Iterator[NodeFinding]:
+    """Yield the nodes whose GPUs were read less often than was asked for."""
     for gpu in {gpu.node: gpu for gpu in window.gpus}.values():
         ticks = window.phase_of(gpu).ticks
         expected = window.seconds * 1000 / max(1, state.telemetry_of(gpu).period_ms)
         if ticks < LEAST_READ * expected - 2:
-            of = f" of {gpu.node}" if gpu.node else ""
-            text = f"GPUs{of} were read only {ticks} of about {expected:.0f} times while it was measured"
-            found.append(Flag(text, Effect.UNREAD))
-    if window.unread and state.nodes:
-        found.append(Flag(f"the numbers of the GPUs are {window.unread}", Effect.UNREAD))
-    return by_effect(found)
+            text = f"GPUs were read only {ticks} of about {expected:.0f} times while it was measured"
+            yield NodeFinding(gpu.node, text, 1 - ticks / expected)
 
 
 def _gaps(window: GpuWindow) -> Iterator[GpuFinding]:
@@ -84,28 +92,45 @@ def run_gpu_flags(state: RunState) -> list[str]:
     for gpu in used_gpus(state):
         findings += [*_foreign_use(gpu), *_health(gpu)]
     found: list[str] = list(group_gpus([*findings, *_problems(state)]))
-    for telemetry in state.telemetries:
-        found += dict.fromkeys(_without_gpu(telemetry))
-        stale = [event.text for event in telemetry.status_events if event.state in _NOT_READ]
-        found += [Flag(f"{_place(telemetry)}{text}", Effect.UNREAD) for text in dict.fromkeys(stale)]
-    return by_effect(found)
+    return by_effect([*found, *_without_gpu(state), *_not_read(state)])
 
 
 _NOT_READ = ("stale", "ended", "given up")
 
 
-def _place(telemetry: TelemetryState) -> str:
-    """Return `node2: `; empty in a run of one machine."""
-    return f"{telemetry.node}: " if telemetry.node else ""
+def no_gpu_flags(state: RunState) -> list[Flag]:
+    """Return why no GPU is read at all, of one machine or of some nodes."""
+    reasons = {node.name: node.no_gpu for node in in_order(state.nodes)} or {"": state.no_gpu}
+    texts: dict[str, list[NodeFinding]] = {}
+    for node, reason in reasons.items():
+        if reason is not None:
+            text = f"GPUs were not read: {without_host_load(reason)}"
+            texts.setdefault(text, []).append(NodeFinding(node, text))
+    return [Flag(join_nodes(found).text, Effect.UNREAD) for found in texts.values()]
 
 
-def _without_gpu(telemetry: TelemetryState) -> Iterator[Flag]:
-    """Yield problems of GPUs that are not listed."""
-    for problem in telemetry.problems:
-        if problem.gpu not in telemetry.gpus:
-            named = problem.text.startswith("GPU ")
-            text = problem.text if named else f"{problem.gpu or 'a GPU'}: {problem.text}"
-            yield Flag(f"{_place(telemetry)}{text}", Effect.DISTORTED)
+def _not_read(state: RunState) -> Iterator[Flag]:
+    """Yield when and why GPUs were not read; one for several nodes with the same reason."""
+    texts: dict[str, list[NodeFinding]] = {}
+    for telemetry in state.telemetries:
+        for event in telemetry.status_events:
+            if event.state in _NOT_READ:
+                texts.setdefault(event.text, []).append(NodeFinding(telemetry.node, event.text))
+    for found in texts.values():
+        yield Flag(join_nodes(found).text, Effect.UNREAD)
+
+
+def _without_gpu(state: RunState) -> Iterator[Flag]:
+    """Yield problems of GPUs that are not listed; one for several nodes with the same one."""
+    texts: dict[str, list[NodeFinding]] = {}
+    for telemetry in state.telemetries:
+        for problem in telemetry.problems:
+            if problem.gpu not in telemetry.gpus:
+                named = problem.text.startswith("GPU ")
+                text = problem.text if named else f"{problem.gpu or 'a GPU'}: {problem.text}"
+                texts.setdefault(text, []).append(NodeFinding(telemetry.node, text))
+    for found in texts.values():
+        yield Flag(join_nodes(found).text, Effect.DISTORTED)
 
 
 def _problems(state: RunState) -> Iterator[GpuFinding]:

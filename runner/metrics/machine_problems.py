@@ -5,16 +5,19 @@ Problems of GPUs that the driver reports (throttling, lost GPUs) are not here; s
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Literal
+from collections.abc import Iterator, Sequence
+from itertools import takewhile
+from typing import Literal, NamedTuple
 
 import msgspec
 
 from runner.events import ComputeProcess, Host
-from runner.metrics.flag import name_gpus
+from runner.metrics.flag import NodeFinding, join_nodes, name_gpus
 from runner.metrics.rank_gpus import used_gpus
+from runner.state.nodes import in_order
 from runner.state.outliers import STOLEN, WAITING
 from runner.state.run import RunState
+from runner.state.slowest import UsualLoad
 
 RECENT_S = 10
 """Readings of this many seconds decide: a single one is noise."""
@@ -38,36 +41,65 @@ class MachineProblem(msgspec.Struct, frozen=True):
     """of the time or of the machine, 0 to 1: orders problems"""
 
 
+class _Machine(NamedTuple):
+    """One machine of a run."""
+
+    node: str
+    """its name; empty: the run uses one machine"""
+    recent: list[Host]
+    """its last readings, the newest first"""
+    cores: int
+    """0: not known"""
+    usual: UsualLoad | None
+    """its load over the present configuration; None: none is measured"""
+
+
 def find_machine_problems(state: RunState) -> list[MachineProblem]:
-    """Return what spoils the numbers now, the worst first; empty before there are enough readings."""
-    recent = _recent(state)
-    found = []
-    if len(recent) >= FEWEST_READINGS:
-        found += [*_processors(state, recent), *_memory(recent)]
+    """Return what spoils the numbers now; empty before there are enough readings.
+
+    A problem that several nodes have is one, which names them.
+    """
+    kinds: dict[MachineProblemKind, list[NodeFinding]] = {}
+    for machine in _machines(state):
+        if len(machine.recent) < FEWEST_READINGS:
+            continue
+        for problem in (*_processors(machine), *_memory(machine.recent)):
+            finding = NodeFinding(machine.node, problem.text, problem.share)
+            kinds.setdefault(problem.kind, []).append(finding)
+    joined = {kind: join_nodes(kinds[kind]) for kind in _ORDER if kind in kinds}
+    found = [MachineProblem(kind, one.text, one.share) for kind, one in joined.items()]
     return [*found, *_shared_gpus(state)]
 
 
-def _recent(state: RunState) -> list[Host]:
-    if state.host is None:
+_ORDER: tuple[MachineProblemKind, ...] = ("steal", "cpu", "memory")
+
+
+def _machines(state: RunState) -> Iterator[_Machine]:
+    configuration, started = state.configuration, state.started
+    loads = configuration.slowest.loads if configuration is not None and not configuration.done else {}
+    if not state.nodes:
+        yield _Machine("", _recent(state.hosts), started.cores if started else 0, loads.get(""))
+    for node in in_order(state.nodes):
+        if not node.unreachable:  # its readings are old
+            cores = node.joined.cores if node.joined is not None else 0
+            yield _Machine(node.name, _recent(node.hosts), cores, loads.get(node.name))
+
+
+def _recent(hosts: Sequence[Host]) -> list[Host]:
+    if not hosts:
         return []
-    since = state.host.t - RECENT_S * 10**9
-    recent = []
-    for host in reversed(state.hosts):
-        if host.t <= since:
-            break
-        recent.append(host)
-    return recent
+    since = hosts[-1].t - RECENT_S * 10**9
+    return list(takewhile(lambda host: host.t > since, reversed(hosts)))
 
 
-def _processors(state: RunState, recent: list[Host]) -> Iterator[MachineProblem]:
+def _processors(machine: _Machine) -> Iterator[MachineProblem]:
     """Compare the last seconds, and the whole configuration: a burst that has passed is still in its mean."""
-    configuration = state.configuration
+    recent, cores, usual = machine.recent, machine.cores, machine.usual
     steal = sum(host.steal_percent for host in recent) / len(recent)
     if steal >= STOLEN:
         text = f"the hypervisor gives {steal:.0f} % of the CPU to other machines: latencies include that wait"
         yield MachineProblem("steal", text, steal / 100)
     waits = [host.waiting_percent for host in recent if host.waiting_percent is not None]
-    cores = state.started.cores if state.started else 0
     load = recent[0].load
     on_cores = f", load {load:.1f} on {cores} cores" if cores else ""
     overloaded = "CPU overloaded: latencies include scheduling delay"
@@ -76,13 +108,12 @@ def _processors(state: RunState, recent: list[Host]) -> Iterator[MachineProblem]
             yield MachineProblem("cpu", f"{overloaded} (load {load:.1f} on {cores} cores)", 1 - cores / load)
         return
     now = sum(waits) / len(waits)
-    whole = configuration.slowest.waiting if configuration is not None and not configuration.done else None
     if now >= WAITING:
         text = f"{overloaded} (processes waited for a CPU {now:.0f} % of the last {RECENT_S} s{on_cores})"
         yield MachineProblem("cpu", text, now / 100)
-    elif whole is not None and whole.n >= FEWEST_READINGS and whole.mean >= WAITING:
-        waited = f"processes waited for a CPU {whole.mean:.0f} % of the time of this configuration"
-        yield MachineProblem("cpu", f"{overloaded} ({waited})", whole.mean / 100)
+    elif usual is not None and usual.waiting.n >= FEWEST_READINGS and usual.waiting.mean >= WAITING:
+        waited = f"processes waited for a CPU {usual.waiting.mean:.0f} % of the time of this configuration"
+        yield MachineProblem("cpu", f"{overloaded} ({waited})", usual.waiting.mean / 100)
 
 
 def _memory(recent: list[Host]) -> Iterator[MachineProblem]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from runner import metrics
-from runner.events.missing_readings import without_host_load
 from runner.metrics.flag import Effect, Flag, by_effect, effect_of
-from runner.metrics.gpu_flags import gpu_flags, run_gpu_flags
+from runner.metrics.gpu_flags import gpu_flags, no_gpu_flags, run_gpu_flags
 from runner.metrics.memory_map import find_memory_map, memory_flags
 from runner.metrics.node_flags import node_flags
 from runner.metrics.rank_gpus import ceiling_inputs, gpu_context, used_gpus
@@ -111,8 +110,8 @@ def _run_flags(plan: Plan, state: RunState) -> list[str]:
     ]
     flags += [*run_gpu_flags(state), *node_flags(state)]
     on_gpus = bool(plan.devices) and "cpu" not in plan.devices
-    if state.no_gpu is not None and plan.gpu_hz > 0 and on_gpus:
-        flags.append(Flag(f"GPUs were not read: {without_host_load(state.no_gpu)}", Effect.UNREAD))
+    if plan.gpu_hz > 0 and on_gpus:
+        flags += no_gpu_flags(state)
     done = sum(1 for configuration in state.configurations if configuration.done)
     if not state.running and done < len(plan.configurations):
         text = f"only {done} of {len(plan.configurations)} configurations were measured to the end"

@@ -9,8 +9,8 @@ from typing import Protocol
 from runner import events as ev
 from runner.plan.plan import UNKNOWN_CONCURRENCY, in_flight
 from runner.state import result_matching
-from runner.state.outliers import SlowestIterations
 from runner.state.serving import ServingState
+from runner.state.slowest import SlowestIterations
 from runner.state.step_times import StepTimesState
 from runner.stats import Batches, Mean, Sample, Series
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Reversible, Sequence
 from typing import TYPE_CHECKING
 
 from runner import events as ev
 from runner.state.nodes import NodeState
+from runner.state.outliers import outlier_fence
 
 if TYPE_CHECKING:
+    from runner.state.configuration import ConfigurationState
+    from runner.state.gpu import TelemetryState
     from runner.state.run import RunState
+
+SETTLED = 2
+"""Readings and records are taken for so many of the last configurations: those of nodes arrive late."""
 
 
 def joined(state: RunState, event: ev.NodeJoined) -> None:
@@ -27,7 +34,43 @@ def status(state: RunState, event: ev.NodeStatus) -> None:
 
 
 def reading(state: RunState, event: ev.FromNode) -> None:
-    _node(state, event.node).take(event.event, state.configurations)
+    node, read = _node(state, event.node), event.event
+    node.take(read, state.configurations)
+    if isinstance(read, ev.Host):
+        load_was_read(state, node.name, read)
+    if isinstance(read, ev.Host | ev.GpuSamples):
+        attach_readings(state, node.name, node.hosts, node.telemetry)
+
+
+def load_was_read(state: RunState, node: str, host: ev.Host) -> None:
+    """Add a reading of a node to its mean load while a configuration is measured."""
+    configuration = state.configuration
+    if configuration is not None and configuration.timing_began is not None and not configuration.done:
+        configuration.slowest.load_of(node).add(host)
+
+
+def attach_readings(
+    state: RunState, node: str, hosts: Reversible[ev.Host], telemetry: TelemetryState
+) -> None:
+    """Attach the readings of a node to the slow iterations that they cover."""
+    for configuration in state.configurations[-SETTLED:]:
+        configuration.slowest.attach(node, hosts, telemetry, nodes=max(1, len(state.nodes)))
+
+
+def settle_outliers(configurations: Sequence[ConfigurationState]) -> None:
+    """Before a new configuration: keep the readings of outliers only, where no further ones are attached."""
+    if len(configurations) >= SETTLED:
+        settled = configurations[-SETTLED]
+        settled.slowest.settle(outlier_fence(settled.latency))
+
+
+def rank_measured(state: RunState, event: ev.Iteration) -> None:
+    """Take how long a timed iteration was on another rank than 0, whose records may arrive later."""
+    for configuration in reversed(state.configurations[-SETTLED:]):
+        if configuration.start.index == event.config and configuration.start.stage == event.stage:
+            if event.latency_ms > configuration.slowest.least:
+                configuration.slowest.offer_rank(event.i, event.rank, event.latency_ms)
+            return
 
 
 def rank_reported(state: RunState, host: str) -> None:

@@ -15,21 +15,20 @@ iterations at a second level are no outliers. The cause of an outlier is the fir
 - process: another process computes on a GPU of the run. It was seen before the first stage or after the last
   one: of those listed in between, a container does not tell which ones are of the run;
 - unknown: none of these was seen.
+
+Every rank waits for the slowest one, wherever it runs: `metrics.outlier_causes` asks each of several nodes.
 """
 
 from __future__ import annotations
 
-import heapq
 import math
-from collections import deque
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from runner.events import GpuColumn, GpuSamples, Host
-from runner.events.throttle_reasons import BITS
-from runner.stats import Mean, Sample
+from runner.state.slowest import SLOWED_BY, HostLoad, SlowIteration, Surroundings, UsualLoad
+from runner.stats import Sample
 from runner.stats.modes import find_modes
 
 if TYPE_CHECKING:
@@ -37,9 +36,6 @@ if TYPE_CHECKING:
 
 Cause = Literal["throttle", "host", "process", "unknown"]
 
-KEPT = 256
-"""Number of slowest iterations of a configuration that are kept with their surroundings: those with a cause.
-`count_outliers` counts all of them."""
 FEWEST = 8
 LEAST_EXCESS = 1.01
 THROTTLED = 0.2
@@ -49,32 +45,10 @@ EXPLAINED = 0.5
 """share of the excess that a lower clock, or the time in which GPUs waited, has to explain"""
 LESS_BUSY = 10.0
 """percentage points that GPUs are less busy than on average: more than readings scatter"""
-SLOWED_BY = {bit: name for bit, name in BITS.items() if name != "sync boost"}
-"""NVML's clocks event reasons that hold down the clocks of one GPU, independently of other GPUs"""
-
-
-class HostLoad(msgspec.Struct, frozen=True):
-    """Load of the machine: percent of all processors, and of the time."""
-
-    cpu: float
-    steal: float
-    waiting: float | None
-
-
-class Surroundings(msgspec.Struct, frozen=True):
-    """The state of GPUs and host during an iteration."""
-
-    throttled: dict[str, tuple[float, ...]]
-    """reason -> share of the time, one per GPU in the order of the columns of samples"""
-    load: HostLoad | None
-    sm_clock: tuple[float | None, ...] = ()
-    """mean MHz of each GPU; None: not read"""
-    busy: tuple[float | None, ...] = ()
-    """mean percentage of the time in which each GPU was busy; None: not read"""
 
 
 class Usual(msgspec.Struct, frozen=True):
-    """The mean of a whole configuration, to compare its outliers with; by column of samples."""
+    """The mean of a whole configuration on one node, to compare its outliers with; by column of samples."""
 
     throttled: Mapping[str, Sequence[float]] = {}
     """reason -> share of the time in which it held clocks down"""
@@ -84,79 +58,7 @@ class Usual(msgspec.Struct, frozen=True):
     """percentage of the time"""
     latency_ms: float = 0.0
     """median; 0: not known"""
-
-
-class SlowIteration(msgspec.Struct):
-    """A slow iteration; whether it is an outlier depends on all the others."""
-
-    i: int
-    """index among the timed iterations"""
-    t: int
-    latency_ms: float
-    around: Surroundings | None = None
-    """None: not known (yet)"""
-
-    @property
-    def began(self) -> int:
-        return self.t - round(self.latency_ms * 1e6)
-
-
-class SlowestIterations(msgspec.Struct):
-    """The slowest iterations of one configuration, in bounded memory, and its mean load for comparison."""
-
-    least: float = -math.inf
-    """iterations that are not slower need not be offered"""
-    cpu: Mean = msgspec.field(default_factory=Mean)
-    steal: Mean = msgspec.field(default_factory=Mean)
-    waiting: Mean = msgspec.field(default_factory=Mean)
-    pending: deque[SlowIteration] = msgspec.field(default_factory=lambda: deque(maxlen=KEPT))
-    """iterations that ended after the last reading of host and GPUs"""
-    _heap: list[tuple[float, int, SlowIteration]] = msgspec.field(default_factory=list)
-
-    def offer(self, i: int, t: int, latency_ms: float) -> None:
-        """Add an iteration slower than `least`."""
-        slow = SlowIteration(i, t, latency_ms)
-        self.pending.append(slow)
-        if len(self._heap) < KEPT:
-            heapq.heappush(self._heap, (latency_ms, i, slow))
-            return
-        heapq.heapreplace(self._heap, (latency_ms, i, slow))
-        self.least = self._heap[0][0]
-
-    def add_load(self, host: Host) -> None:
-        """Add a reading of the host while the configuration is measured."""
-        self.cpu.add(host.cpu_percent)
-        self.steal.add(host.steal_percent)
-        if host.waiting_percent is not None:
-            self.waiting.add(host.waiting_percent)
-
-    def attach_samples(self, hosts: Sequence[Host], ticks: Sequence[GpuSamples]) -> None:
-        """Attach readings to pending iterations, once the readings cover their end.
-
-        Args:
-            hosts: the last readings of the host, oldest first.
-            ticks: the last samples of the GPUs, oldest first; empty when none are read.
-        """
-        ends = [readings[-1].t for readings in (hosts, ticks) if readings]
-        if not ends:
-            return
-        while self.pending and self.pending[0].t <= min(ends):
-            slow = self.pending.popleft()
-            near = [tick for tick in ticks if _overlaps(tick.t, tick.period_ms, slow)]
-            slow.around = Surroundings(
-                _throttled(near),
-                _load([host for host in hosts if _overlaps(host.t, 1000, slow)]),
-                _means([tick.sm_clock for tick in near]),
-                _means([tick.busy for tick in near]),
-            )
-
-    def above(self, fence: float | None) -> list[SlowIteration]:
-        """Return the iterations above a fence, in order of time."""
-        if fence is None:
-            return []
-        return sorted(
-            (slow for latency, _, slow in self._heap if latency > fence), key=lambda slow: (slow.t, slow.i)
-        )
+    load: UsualLoad = msgspec.field(default_factory=UsualLoad)
 
 
 def outlier_fence(latency: Sample) -> float | None:
@@ -207,7 +109,7 @@ def count_outliers(latency: Sample) -> int:
 
 def find_cause(
     slow: SlowIteration,
-    slowest: SlowestIterations,
+    around: Surroundings | None,
     *,
     columns: Sequence[int],
     usual: Usual,
@@ -216,11 +118,13 @@ def find_cause(
     """Return why an iteration was slow, and the evidence as text.
 
     Args:
-        columns: the GPUs of the run, as columns of samples.
-        usual: the means of the configuration.
+        slow: the iteration.
+        around: the state of one node during it; None: not known.
+        columns: the GPUs of the run on this node, as columns of samples.
+        usual: the means of the configuration on this node.
         shared: whether other processes were seen on these GPUs.
     """
-    around, too_little = slow.around, ""
+    too_little = ""
     if around is None and not shared:
         return "unknown", "neither the GPUs nor the host were read around it"
     if around is not None:
@@ -232,7 +136,7 @@ def find_cause(
             too_little = too_little or (f"{held}, but {short}" if held else "")
         if words := _waited(slow, around, usual, columns):
             return "host", words
-        if around.load is not None and (words := _busier(around.load, slowest)):
+        if around.load is not None and (words := _busier(around.load, usual.load)):
             return "host", words
     if shared:
         return "process", "another process computes on a GPU of the run"
@@ -297,58 +201,17 @@ def _share_of(bit: int, seen: Mapping[float | None, int]) -> float:
     return sum(count for bits, count in seen.items() if bits is not None and int(bits) & bit) / max(1, total)
 
 
-def _busier(load: HostLoad, slowest: SlowestIterations) -> str:
+def _busier(load: HostLoad, usual: UsualLoad) -> str:
     """Return in what the machine was busier than usual; empty: in nothing."""
-    if slowest.steal.n and load.steal - slowest.steal.mean >= STOLEN:
+    if usual.steal.n and load.steal - usual.steal.mean >= STOLEN:
         return (
-            f"the hypervisor took {load.steal:.0f} % of the processors, {slowest.steal.mean:.0f} % on average"
+            f"the hypervisor took {load.steal:.0f} % of the processors, {usual.steal.mean:.0f} % on average"
         )
-    if slowest.waiting.n and load.waiting is not None and load.waiting - slowest.waiting.mean >= WAITING:
+    if usual.waiting.n and load.waiting is not None and load.waiting - usual.waiting.mean >= WAITING:
         return (
             f"processes waited for a processor {load.waiting:.0f} % of the time,"
-            f" {slowest.waiting.mean:.0f} % on average"
+            f" {usual.waiting.mean:.0f} % on average"
         )
-    if slowest.cpu.n and load.cpu - slowest.cpu.mean >= BUSIER:
-        return f"the host was {load.cpu:.0f} % busy, {slowest.cpu.mean:.0f} % on average"
+    if usual.cpu.n and load.cpu - usual.cpu.mean >= BUSIER:
+        return f"the host was {load.cpu:.0f} % busy, {usual.cpu.mean:.0f} % on average"
     return ""
-
-
-def _overlaps(t: int, period_ms: int, slow: SlowIteration) -> bool:
-    """Check whether a reading at `t`, which covers the period before it, covers a part of an iteration."""
-    return t > slow.began and t - period_ms * 10**6 < slow.t
-
-
-def _throttled(ticks: Sequence[GpuSamples]) -> dict[str, tuple[float, ...]]:
-    """Return shares from the driver's counters where they exist, else from how often a reason was seen."""
-    shares: dict[str, tuple[float, ...]] = {}
-    total_us = sum(tick.period_ms for tick in ticks) * 1000
-    names = {name for tick in ticks for name in tick.throttled_us if name in SLOWED_BY.values()}
-    for name in sorted(names):
-        columns = zip(*(tick.throttled_us[name] for tick in ticks if name in tick.throttled_us), strict=False)
-        shares[name] = tuple(min(1.0, sum(column) / total_us) for column in columns)
-    reasons = [tick.reasons for tick in ticks if tick.reasons]
-    for bit, name in SLOWED_BY.items():
-        seen = [[int(bits or 0) & bit > 0 for bits in column] for column in zip(*reasons, strict=False)]
-        if name not in shares and any(map(any, seen)):
-            shares[name] = tuple(sum(column) / len(column) for column in seen)
-    return shares
-
-
-def _means(columns: Sequence[GpuColumn]) -> tuple[float | None, ...]:
-    """Return the mean of a reading for each GPU; None: it was not read."""
-    found: list[float | None] = []
-    for values in zip(*filter(None, columns), strict=False):
-        known = [value for value in values if value is not None]
-        found.append(sum(known) / len(known) if known else None)
-    return tuple(found)
-
-
-def _load(hosts: Sequence[Host]) -> HostLoad | None:
-    if not hosts:
-        return None
-    waiting = [host.waiting_percent for host in hosts if host.waiting_percent is not None]
-    return HostLoad(
-        cpu=sum(host.cpu_percent for host in hosts) / len(hosts),
-        steal=sum(host.steal_percent for host in hosts) / len(hosts),
-        waiting=sum(waiting) / len(waiting) if waiting else None,
-    )

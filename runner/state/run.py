@@ -227,6 +227,7 @@ def _add(state: RunState, configuration: ConfigurationState) -> None:
     if len(state.configurations) == MOST_CONFIGURATIONS:
         state.left_out += 1
     else:
+        node_fold.settle_outliers(state.configurations)
         state.configurations.append(configuration)
         state.awaiting += [] if configuration.done else [configuration]
 
@@ -256,6 +257,8 @@ def _iteration(state: RunState, event: ev.Iteration) -> None:
         rank.timed.add(event.latency_ms)
     if event.rank == 0 and event.phase != "profile" and state.configurations and not state.left_out:
         state.configurations[-1].take(event)
+    elif timed and state.nodes:
+        node_fold.rank_measured(state, event)
 
 
 def _step_times(state: RunState, event: ev.StepTimes) -> None:
@@ -298,18 +301,8 @@ def _answer(state: RunState, event: ev.Answer) -> None:
 
 def _host(state: RunState, event: ev.Host) -> None:
     state.hosts.append(event)
-    configuration = state.configuration
-    if configuration is not None and configuration.timing_began is not None and not configuration.done:
-        configuration.slowest.add_load(event)
-    _attach_samples(state)
-
-
-def _attach_samples(state: RunState) -> None:
-    """Attach readings to slow iterations."""
-    for configuration in state.configurations[-2:]:
-        slowest = configuration.slowest
-        if slowest.pending:
-            slowest.attach_samples(state.hosts, state.telemetry.since(slowest.pending[0].began))
+    node_fold.load_was_read(state, state.telemetry.node, event)
+    node_fold.attach_readings(state, state.telemetry.node, state.hosts, state.telemetry)
 
 
 def _heartbeat(state: RunState, event: ev.Heartbeat) -> None:
@@ -324,7 +317,7 @@ def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
 
 def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
     state.telemetry.take_samples(event, state.configurations)
-    _attach_samples(state)
+    node_fold.attach_readings(state, state.telemetry.node, state.hosts, state.telemetry)
 
 
 def _gpu_memory(state: RunState, event: ev.GpuMemory) -> None:

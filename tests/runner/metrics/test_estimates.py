@@ -141,7 +141,7 @@ def test_a_machine_that_was_short_of_processors_is_flagged(
 ) -> None:
     configuration = measured(latencies(200, random.Random(4)))
     for second in range(3):
-        configuration.slowest.add_load(
+        configuration.slowest.load_of("").add(
             ev.Host(t=second, cpu_percent=90, memory_used=1, memory_total=2, load=2.0,
                  steal_percent=steal, waiting_percent=waiting)
         )  # fmt: skip

@@ -7,16 +7,10 @@ import pytest
 
 from runner import events as ev
 from runner.metrics.outlier_causes import find_outliers
-from runner.state.outliers import (
-    KEPT,
-    SlowestIterations,
-    SlowIteration,
-    Usual,
-    count_outliers,
-    find_cause,
-    outlier_fence,
-)
+from runner.state.gpu import TelemetryState
+from runner.state.outliers import Usual, count_outliers, find_cause, outlier_fence
 from runner.state.run import RunState
+from runner.state.slowest import KEPT, SlowestIterations, SlowIteration
 from runner.stats import Sample
 from runner.stats.modes import find_modes
 from tests.support.paths import DATA
@@ -67,7 +61,8 @@ def slow_ones(state: RunState) -> list[SlowIteration]:
 
 def blamed(state: RunState, *, columns: tuple[int, ...] = (0, 1), shared: bool = False) -> tuple[str, str]:
     [slow] = slow_ones(state)
-    return find_cause(slow, state.configurations[0].slowest, columns=columns, usual=Usual(), shared=shared)
+    usual = Usual(load=state.configurations[0].slowest.load_of(""))
+    return find_cause(slow, slow.around.get(""), columns=columns, usual=usual, shared=shared)
 
 
 STEADY = [1000.0, 1002, 998, 1001, 999, 1000, 1003, 997, 1001, 999]
@@ -140,7 +135,7 @@ def test_cause_explains_the_size_of_the_excess(clock: float, busy: float, cause:
     state = a_run(latencies=ONE_SLOW, ticks=ticks)
     [slow] = slow_ones(state)
     usual = Usual(sm_clock={0: 1500.0}, busy={0: 95.0}, latency_ms=1000.0)
-    found = find_cause(slow, state.configurations[0].slowest, columns=[0], usual=usual, shared=False)
+    found = find_cause(slow, slow.around[""], columns=[0], usual=usual, shared=False)
     assert found[0] == cause
     assert found[1].startswith(why)
 
@@ -154,9 +149,8 @@ def test_clocks_that_are_always_held_down_explain_nothing() -> None:
     ticks = {second: gpus(second, power_cap=[0, 1_000_000]) for second in range(1, 30)}
     state = a_run(latencies=ONE_SLOW, ticks=ticks)
     [slow] = slow_ones(state)
-    slowest = state.configurations[0].slowest
     usual = Usual(throttled={"power cap": (0.0, 1.0)})
-    assert find_cause(slow, slowest, columns=(0, 1), usual=usual, shared=False)[0] == "unknown"
+    assert find_cause(slow, slow.around[""], columns=(0, 1), usual=usual, shared=False)[0] == "unknown"
 
 
 def test_a_gpu_that_is_not_the_runs_explains_nothing() -> None:
@@ -178,12 +172,16 @@ def test_readings_of_other_times_explain_nothing() -> None:
 def test_cause_needs_readings_after_the_iteration() -> None:
     slowest = SlowestIterations()
     slowest.offer(0, 11 * S, 1500.0)
-    slowest.attach_samples([calm(10)], [])
-    assert len(slowest.pending) == 1
-    slowest.attach_samples([calm(10), calm(11)], [gpus(10)])
-    assert len(slowest.pending) == 1, "the GPUs have not been read yet"
-    slowest.attach_samples([calm(10), calm(11)], [gpus(10), gpus(11)])
-    assert not slowest.pending
+    [slow] = slowest.recent
+    telemetry = TelemetryState()
+    slowest.attach("", [calm(10)], telemetry)
+    assert not slow.around
+    telemetry.take_samples(gpus(10), [])
+    slowest.attach("", [calm(10), calm(11)], telemetry)
+    assert not slow.around, "the GPUs have not been read yet"
+    telemetry.take_samples(gpus(11), [])
+    slowest.attach("", [calm(10), calm(11)], telemetry)
+    assert slow.around[""].load is not None
 
 
 def test_the_slowest_of_many_are_kept() -> None:
@@ -220,10 +218,9 @@ def test_an_outlier_of_a_real_run_on_an_h200() -> None:
     first, second = state.configurations
     [slow] = first.slowest.above(outlier_fence(first.latency))
     assert (slow.i, round(slow.latency_ms)) == (4, 1599)
-    assert slow.around is not None
-    assert slow.around.load is not None
-    assert slow.around.throttled == {}
-    assert find_cause(slow, first.slowest, columns=[0], usual=Usual(), shared=False)[0] == "unknown"
+    assert slow.around[""].load is not None
+    assert slow.around[""].throttled == {}
+    assert find_cause(slow, slow.around[""], columns=[0], usual=Usual(), shared=False)[0] == "unknown"
     [outlier] = find_outliers(state, 0)
     words = "GPU busy fell to 50 %, 65 % on average, so it waited"
     assert (outlier.cause, outlier.evidence) == ("host", words)

@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from runner.events.missing_readings import LOST
 from runner.events.throttle_reasons import HARMLESS
 from runner.history.run_feed import Feed
 from runner.metrics.ceiling import HostWait
 from runner.metrics.current_ceiling import CurrentCeiling
-from runner.metrics.flag import Effect, Flag, GpuFinding, effect_of, group_gpus
+from runner.metrics.flag import Effect, Flag, GpuFinding, NodeFinding, effect_of, group_gpus, join_nodes
 from runner.metrics.machine_problems import find_machine_problems
 from runner.metrics.outlier_causes import CAUSE_LETTERS, Outlier
 from runner.metrics.rank_gpus import used_gpus
 from runner.metrics.stall import PROCESS_STATES, Stall
-from runner.state.outliers import KEPT, Cause
+from runner.state.outliers import Cause
 from runner.state.run import RunState
+from runner.state.slowest import KEPT
 from runner.stats.steady_state import Steadiness
 from runner.util.formatting import plural
+from runner.util.host_names import fold_hosts
 from tui.screens.live.health_line import HealthLine, Severity, SteadyBadge
 from tui.screens.live.node_view import find_node_problems
 from tui.screens.live.stage_strip import describe_exit
@@ -112,10 +115,7 @@ def find_problems(
     if current is not None:
         found += [("bad", flag) for flag in current.impossible]
         found += [("warn", current.waits)] if current.waits is not None else []
-    for telemetry in state.telemetries:
-        if telemetry.stale and telemetry.status is not None:
-            where = f"GPUs of {plain_text(telemetry.node)}" if telemetry.node else "GPUs"
-            found.append(("warn", Flag(f"{where}: {plain_text(telemetry.status.text)}", Effect.UNREAD)))
+    found += [("warn", Flag(text, Effect.UNREAD)) for text in _stale_gpus(state)]
     if state.lost_events:
         found.append(("warn", f"{state.lost_events} events are missing: the disk was full"))
     if state.skew is not None and state.skew[1] > MIN_SKEW:
@@ -130,11 +130,24 @@ def find_problems(
     for cause in _REPORTED_CAUSES:
         if causes[cause]:
             least = "at least " if len(slow) >= KEPT else ""
-            text = f"{least}{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}"
+            nodes = fold_hosts(sorted({one.node for one in slow if one.cause == cause and one.node}))
+            where = f" on {plain_text(nodes)}" if nodes else ""
+            text = f"{least}{plural(causes[cause], 'slow iteration')}: {CAUSE_LETTERS[cause][1]}{where}"
             found.append(("warn", Flag(text, Effect.DISTORTED)))
     if steady is not None and steady.change:
         found.append(("warn", Flag(steady.sentence, Effect.DISTORTED, steady.change)))
     return sorted(found, key=lambda one: (one[0] != "bad", -effect_of(one[1])))
+
+
+def _stale_gpus(state: RunState) -> Iterator[str]:
+    """Yield why GPUs are not read now; one sentence for several nodes with the same reason."""
+    texts: dict[str, list[NodeFinding]] = {}
+    for telemetry in state.telemetries:
+        if telemetry.stale and telemetry.status is not None:
+            text = f"GPUs: {plain_text(telemetry.status.text)}"
+            texts.setdefault(text, []).append(NodeFinding(plain_text(telemetry.node), text))
+    for found in texts.values():
+        yield join_nodes(found).text
 
 
 def _share_of(temperature: float | str) -> float:
