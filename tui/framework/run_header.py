@@ -33,6 +33,11 @@ def state_span(status: LiveStatus, job_end: JobEnd | None = None) -> Span:
     return _STATE_SPANS[status]
 
 
+_JOB_END_SPANS = [state_span("failed", end) for end in JOB_END_WORDS]
+STATE_WIDTH = max(width_of(span.text) for span in (*_STATE_SPANS.values(), *_JOB_END_SPANS))
+"""width of a column that cuts no state"""
+
+
 def short_id(run: str) -> str:
     """Return the last part of a run's id, which every command accepts."""
     return run.rpartition("_")[2] or run

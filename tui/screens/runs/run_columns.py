@@ -12,7 +12,7 @@ from runner.history.run_list import cause_of, format_gpus, format_size
 from runner.history.sweep_fold import SweepFold, axes_text, place_in_sweep
 from runner.util.formatting import duration, format_number
 from tui.framework.rows import Row, Span, cut, dim, row
-from tui.framework.run_header import short_id, state_span
+from tui.framework.run_header import STATE_WIDTH, short_id, state_span
 from tui.relative_time import format_timestamp
 from tui.text import align_right, fit, format_measurement, plain_text, shorten, shorten_middle
 
@@ -123,7 +123,7 @@ def _about(entry: RunEntry, now: float, look: RunLook) -> Span:
     return dim(plain_text(entry.waiting or cause_of(entry)))
 
 
-_STATE = RunColumn("state", 10, _state)
+_STATE = RunColumn("state", STATE_WIDTH, _state)
 _PROFILE = RunColumn("profile", 16, _profile, "profile")
 _WHEN = RunColumn("when", 12, lambda entry, now, look: Span(format_timestamp(entry.started, now)), "when")
 _TOOK = RunColumn("took", 8, _took, "took", left_aligned=False)
@@ -138,7 +138,7 @@ _BASIC = (
 QUIET = ("", NOTHING, FIRST)
 _FLAGS = RunColumn("warn.", 5, _flags, "warnings", left_aligned=False)
 _CHANGED = RunColumn("what changed", 12, _changed)
-_ABOUT = RunColumn("tags, cause", 12, _about)
+_ABOUT = RunColumn("tags, cause", 11, _about)
 _ID = RunColumn("id", 4, lambda entry, now, look: dim(fit(short_id(plain_text(entry.run)), 4)))
 _DISK = RunColumn("disk", 8, _disk, "disk", left_aligned=False)
 _ENGINE = RunColumn("engine", 8, lambda entry, now, look: dim(plain_text(entry.engine)))

@@ -5,14 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from msgspec.structs import replace
 
+from runner.events import JobEnd
 from runner.history.run_entry import RunEntry
 from runner.history.trend import main_trend
 from tests.support.histories import NOW, entry, figure
 from tui.framework.rows import row_text, row_width
+from tui.framework.run_header import state_span
 from tui.relative_time import format_timestamp
 from tui.screens.runs.run_columns import RunLook, draw_run, draw_titles, format_latency, sort_at
 from tui.screens.runs.run_detail import draw_run_detail
@@ -48,9 +51,16 @@ def test_columns_stand_below_their_titles(width: int, sort: str) -> None:
     assert len(title) <= width
 
 
+@pytest.mark.parametrize("width", [76, 116, 196])
+def test_no_state_is_cut(width: int) -> None:
+    for end in get_args(JobEnd):
+        ended = entry("0001", status="failed", job_end=end)
+        assert state_span("failed", end).text + "  " in row_text(draw_run(ended, NOW, width))
+
+
 @pytest.mark.parametrize(
     ("width", "there", "missing"),
-    [(76, "latency", "warn."), (96, "what changed", "id"), (116, "tags", "disk"), (196, "GPU", "nothing")],
+    [(76, "latency", "warn."), (97, "what changed", "id"), (116, "tags", "disk"), (196, "GPU", "nothing")],
 )
 def test_more_room_shows_more(width: int, there: str, missing: str) -> None:
     title = row_text(draw_titles("when", False, True, width))
@@ -85,7 +95,7 @@ def test_a_directory_that_is_no_run() -> None:
 
 def test_a_name_replaces_the_profile_behind_its_mark() -> None:
     drawn = row_text(draw_run(entry(name="before the fix"), NOW, 116, RunLook(marked=True)))
-    assert drawn.startswith("◆ ✔ FINISHED  “before the fix”")
+    assert drawn.startswith("◆ ✔ FINISHED   “before the fix”")
 
 
 @pytest.mark.parametrize(
