@@ -19,6 +19,7 @@ from runner.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.fleet.fleet import Fleet, FoundRun
+    from runner.history.run_entry import RunEntry
 
 ALL = 20_000
 """ended runs of a host that a command looks through"""
@@ -63,6 +64,7 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
 
 def _list(fleet: Fleet, arguments: argparse.Namespace) -> int:
     from runner.cli.history import list_runs
+    from runner.history.sweep_fold import SweepFold
 
     if arguments.disk:
         raise UserError("--disk is not known of other machines", hint="`ssh HOST trtbench-tui ls --disk`")
@@ -70,7 +72,12 @@ def _list(fleet: Fleet, arguments: argparse.Namespace) -> int:
     entries = sorted(
         (run.entry for run in found.values()), key=lambda entry: (entry.started, entry.run), reverse=True
     )
-    return list_runs(arguments, entries, lambda entry: found[entry.run_dir].host)
+
+    def host_of(entry: RunEntry) -> str:
+        first = entry.runs[0] if isinstance(entry, SweepFold) else entry
+        return found[first.run_dir].host
+
+    return list_runs(arguments, entries, host_of)
 
 
 def _stop(fleet: Fleet, arguments: argparse.Namespace) -> int:

@@ -147,9 +147,8 @@ def list_runs(
     sort = ordering.find_sort(arguments.sort or "when")
     matching = query.filter_entries(every, " ".join(arguments.filter))
     runs = ordering.sort_entries(matching, sort, reverse=arguments.reverse)
-    # The rows of several machines name the machine of a run.
-    single = arguments.unfold or arguments.quiet or arguments.json or host_of is not None
-    found = runs if single else _fold(runs, every, sort, arguments)
+    single = arguments.unfold or arguments.quiet or arguments.json
+    found = runs if single else _fold(runs, every, sort, arguments, host_of)
     shown = found[: arguments.limit]
     if arguments.quiet:
         for entry in shown:
@@ -175,15 +174,22 @@ def list_runs(
 
 
 def _fold(
-    runs: Sequence[RunEntry], every: Sequence[RunEntry], sort: Sort, arguments: argparse.Namespace
+    runs: Sequence[RunEntry],
+    every: Sequence[RunEntry],
+    sort: Sort,
+    arguments: argparse.Namespace,
+    host_of: Callable[[RunEntry], str] | None,
 ) -> list[RunEntry]:
-    """Return the runs with one entry a sweep; in groups, one for each profile of a sweep."""
+    """Return the runs with one entry a sweep; in groups, one for each profile, and one for each machine."""
     from runner.history import ordering
     from runner.history.sweep_fold import fold_runs, sweep_totals
 
     totals, reverse = sweep_totals(every), arguments.reverse
-    parts = ordering.group_by_profile(runs).values() if arguments.group else [runs]
-    folded = [entry for part in parts for entry in fold_runs(part, totals, sort, reverse=reverse)]
+    parts: dict[tuple[str, str], list[RunEntry]] = {}
+    for run in runs:
+        part = run.profile if arguments.group else "", host_of(run) if host_of is not None else ""
+        parts.setdefault(part, []).append(run)
+    folded = [entry for part in parts.values() for entry in fold_runs(part, totals, sort, reverse=reverse)]
     return ordering.sort_entries(folded, sort, reverse=reverse)
 
 

@@ -6,14 +6,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from runner.fleet.fleet import FoundRun, HostView
+from runner.fleet.fleet import FoundRun, FoundSweep, HostView, fold_host
 from runner.fleet.link import LinkStatus
 from runner.fleet.machine import GpuNow, Machine, Use, gpu_use
 from runner.history.run_list import cause_of, format_gpus
+from runner.history.sweep_fold import SweepFold, axes_text, place_in_sweep
 from runner.util.formatting import duration, plural
 from tui.framework.picker import PickerLine
 from tui.framework.rows import Row, Span, cut, dim, fitting, row, spread
-from tui.framework.run_header import short_id, state_span
+from tui.framework.run_header import STATE_WIDTH, short_id, state_span
 from tui.text import align_right, fit, format_measurement, gibibytes, plain_text, wrap
 
 NEWEST = 5
@@ -26,7 +27,7 @@ _STATUS = {
     LinkStatus.UNREACHABLE: Span("✖ UNREACHABLE", "bad"),
     LinkStatus.REFUSED: Span("✖ REFUSED", "bad"),
 }
-_STATE, _ID, _TOOK, _RATE = 12, 6, 9, 10
+_STATE, _ID, _TOOK, _RATE = STATE_WIDTH + 1, 6, 9, 10
 """widths of the columns of a run"""
 EMPTY = """\
 no hosts yet
@@ -44,52 +45,77 @@ and press F; or start with them:
 Each needs the same version of trtbench-tui, and ssh must not ask for a password."""
 
 
+FleetItem = FoundRun | FoundSweep | HostView
+
+
 @dataclass(frozen=True)
 class FleetData:
     """What the screen shows."""
 
     views: tuple[HostView, ...]
-    runs: tuple[FoundRun | HostView, ...]
-    """the items: each host, followed by its listed runs"""
+    runs: tuple[FleetItem, ...]
+    """the items: each host, followed by its listed runs and sweeps"""
     hidden: tuple[int, ...]
     """number of runs of each host that are not listed"""
     marked: frozenset[tuple[str, str]]
     """host and run"""
+    unfolded: frozenset[tuple[str, str]]
+    """host and sweep: its runs are listed below its row"""
     now: float
     """CLOCK_MONOTONIC in seconds, for the next attempts"""
 
 
 def fleet_data(
-    views: Sequence[HostView], marked: frozenset[tuple[str, str]], now: float, *, every: bool
+    views: Sequence[HostView],
+    now: float,
+    *,
+    marked: frozenset[tuple[str, str]] = frozenset(),
+    unfolded: frozenset[tuple[str, str]] = frozenset(),
+    every: bool = False,
 ) -> FleetData:
-    """Choose the runs to list: all active ones, and of the ended ones the newest or every one."""
-    items: list[FoundRun | HostView] = []
+    """Choose the rows to list: all active ones, and of the ended ones the newest or every one."""
+    items: list[FleetItem] = []
     hidden = []
     for view in views:
         items.append(view)
-        runs = [FoundRun(view.name, run) for run in (view.listing.runs if view.listing is not None else ())]
-        active = [run for run in runs if not run.entry.ended]
-        ended = [run for run in runs if run.entry.ended]
+        rows = fold_host(view.name, view.listing.runs) if view.listing is not None else []
+        ended = [one for one in rows if one.entry.ended]
         shown = ended if every else ended[:NEWEST]
-        items += [*active, *shown]
-        hidden.append(len(ended) - len(shown) + (view.listing.left_out if view.listing is not None else 0))
-    return FleetData(tuple(views), tuple(items), tuple(hidden), marked, now)
+        for one in (*(one for one in rows if not one.entry.ended), *shown):
+            items.append(one)
+            if isinstance(one, FoundSweep) and (one.host, one.id) in unfolded:
+                items += one.runs
+        left_out = view.listing.left_out if view.listing is not None else 0
+        hidden.append(sum(len(runs_of(one)) for one in ended[len(shown) :]) + left_out)
+    return FleetData(tuple(views), tuple(items), tuple(hidden), marked, unfolded, now)
+
+
+def runs_of(item: FleetItem | None) -> tuple[FoundRun, ...]:
+    """Return the runs of a row: one, those of a sweep, or none of a host."""
+    if isinstance(item, FoundSweep):
+        return item.runs
+    return (item,) if isinstance(item, FoundRun) else ()
 
 
 def draw_fleet(data: FleetData, width: int) -> list[PickerLine]:
     """Draw all lines; those of a host or a run carry the index of their item."""
     lines: list[PickerLine] = []
-    hosts = -1
+    hosts, inside = -1, frozenset[str]()
     for index, item in enumerate(data.runs):
         if isinstance(item, HostView):
-            hosts += 1
+            hosts, inside = hosts + 1, frozenset()
             if lines:
                 lines.append(PickerLine(()))
             lines.append(PickerLine(draw_host(item, data.now, width), index))
             lines += [PickerLine(line) for line in draw_machine(item, data.now, width)]
         else:
-            is_marked = (item.host, item.id) in data.marked
-            lines.append(PickerLine(draw_run(item, width, marked=is_marked), index))
+            is_marked = all((run.host, run.id) in data.marked for run in runs_of(item))
+            if isinstance(item, FoundSweep):
+                inside = frozenset(run.id for run in item.runs)
+                name = _sweep_name(item, unfolded=(item.host, item.id) in data.unfolded)
+            else:
+                name = ("  " if item.id in inside else "") + _run_name(item)
+            lines.append(PickerLine(draw_run(item, name, width, marked=is_marked), index))
         is_last = index + 1 == len(data.runs) or isinstance(data.runs[index + 1], HostView)
         if is_last and data.hidden[hosts]:
             lines.append(PickerLine(row(dim(f"    {plural(data.hidden[hosts], 'more ended run')}"))))
@@ -187,12 +213,23 @@ def _use(use: Use) -> Row:
     return row("in use by ", Span(holder, "strong"), f"{user}{since}")
 
 
-def draw_run(found: FoundRun, width: int, *, marked: bool) -> Row:
-    """Draw a run: state, id, profile, time, rate, then what it waits for or why it failed."""
+def _run_name(found: FoundRun) -> str:
+    return f"“{plain_text(found.entry.name)}”" if found.entry.name else plain_text(found.entry.profile)
+
+
+def _sweep_name(found: FoundSweep, *, unfolded: bool) -> str:
+    return f"{'▾' if unfolded else '▸'} {plain_text(found.entry.profile)} ({len(found.runs)})"
+
+
+def draw_run(found: FoundRun | FoundSweep, name: str, width: int, *, marked: bool) -> Row:
+    """Draw a run or a sweep: state, id, name, time, rate, then what it waits for, varies or why it failed."""
     entry = found.entry
     state = state_span(entry.status, entry.job_end)
     rate = entry.best.tokens_per_sec if entry.best is not None else None
-    name = f"“{plain_text(entry.name)}”" if entry.name else plain_text(entry.profile)
+    if isinstance(entry, SweepFold):
+        varied, waiting = axes_text(entry.axes, len(entry.runs), entry.total), ""
+    else:
+        varied, waiting = place_in_sweep(entry), entry.waiting
     cells = [
         Span("  ● " if marked else "    ", "accent"),
         Span(fit(state.text, _STATE), state.style),
@@ -200,19 +237,24 @@ def draw_run(found: FoundRun, width: int, *, marked: bool) -> Row:
         Span(fit(name, min(36, max(20, width // 4 - 4))), "strong"),
         Span(align_right(duration(entry.seconds) if entry.seconds else "–", _TOOK)),
     ]
-    if width >= 100 and not found.run.waiting:
+    if width >= 100 and not waiting:
         cells.append(Span(align_right("–" if rate is None else format_measurement(rate), _RATE)))
         cells.append(dim(" tokens/s" if rate is not None else " " * 9))
-    why = found.run.waiting or cause_of(entry)
-    cells.append(Span(f"  {plain_text(why)}", "warn" if found.run.waiting else "dim") if why else Span(""))
+    about = waiting or " · ".join(filter(None, (varied, cause_of(entry))))
+    cells.append(Span(f"  {plain_text(about)}", "warn" if waiting else "dim") if about else Span(""))
     return cut(row(*cells), width)
 
 
-def draw_detail(item: FoundRun | HostView | None, width: int, height: int) -> list[Row]:
+def draw_detail(item: FleetItem | None, width: int, height: int) -> list[Row]:
     """Draw what the line under the cursor has no room for."""
     if isinstance(item, HostView):
         why = item.link.reason or "no problem; Enter works on its runs"
         text = f"{item.name}: {why}"
+    elif isinstance(item, FoundSweep):
+        fold = item.entry
+        counts = ", ".join(f"{number} {status}" for status, number in fold.counts.items())
+        varied = axes_text(fold.axes, len(fold.runs), fold.total)
+        text = f"{item.host}: sweep {item.id}  {counts}\n{varied}"
     elif item is not None:
         entry = item.entry
         extra = [entry.summary, format_gpus(entry.gpus), " ".join(entry.tags), entry.note]
@@ -227,7 +269,8 @@ def draw_detail(item: FoundRun | HostView | None, width: int, height: int) -> li
 def count_hosts(data: FleetData) -> str:
     """Return the summary for the first line: hosts, connections, active and waiting runs."""
     connected = sum(view.link.status is LinkStatus.CONNECTED for view in data.views)
-    runs = [item for item in data.runs if isinstance(item, FoundRun)]
+    # The runs of an unfolded sweep follow their row.
+    runs = {(run.host, run.id): run for item in data.runs for run in runs_of(item)}.values()
     active = sum(not run.entry.ended for run in runs)
     waiting = sum(run.entry.status == "queued" for run in runs)
     parts = [

@@ -15,7 +15,7 @@ from textual.message import Message
 from runner import paths
 from runner.cli.places import FleetPlace
 from runner.errors import UserError
-from runner.fleet.fleet import FoundRun, HostView
+from runner.fleet.fleet import FoundRun, FoundSweep, HostView
 from runner.history import run_feed
 from runner.run.liveness import host_name
 from tui.framework.keymap import Key, bindings
@@ -27,11 +27,13 @@ from tui.screens.dialogs.confirm import STOPPED_BY, ConfirmScreen
 from tui.screens.fleet.fleet_lines import (
     EMPTY,
     FleetData,
+    FleetItem,
     count_hosts,
     draw_detail,
     draw_fleet,
     draw_header,
     fleet_data,
+    runs_of,
 )
 from tui.screens.fleet.keys import KEYS
 from tui.text import plain_text, wrap
@@ -74,6 +76,8 @@ class FleetScreen(KeyedScreen):
         self._at: tuple[str, str] = ("", "")
         """host and run under the cursor; no run: the line of the host"""
         self._marked: frozenset[tuple[str, str]] = frozenset()
+        self._unfolded: frozenset[tuple[str, str]] = frozenset()
+        """host and sweep"""
         self._every = False
         self._copying = ""
         """the runs that are being copied, for the footer"""
@@ -102,10 +106,14 @@ class FleetScreen(KeyedScreen):
 
     # --- drawing ----------------------------------------------------------------------------------------
 
-    def _show(self) -> None:
+    def _show(self, at: tuple[str, str] | None = None) -> None:
+        """Draw what the links know now, with the cursor where it is or at another item."""
         self._read_cursor()
+        self._at = at or self._at
         views = self._fleet.views() if self._fleet is not None else []
-        data = fleet_data(views, self._marked, time.monotonic(), every=self._every)
+        data = fleet_data(
+            views, time.monotonic(), marked=self._marked, unfolded=self._unfolded, every=self._every
+        )
         self._data = data
         count: Panel[str] = self.query_one("#header", Panel)
         count.update(count_hosts(data) if views else "")
@@ -128,7 +136,7 @@ class FleetScreen(KeyedScreen):
         ]
 
     def _show_detail(self) -> None:
-        detail: Panel[tuple[FoundRun | HostView, ...]] = self.query_one("#host-detail", Panel)
+        detail: Panel[tuple[FleetItem, ...]] = self.query_one("#host-detail", Panel)
         current = self.current
         detail.update((current,) if current is not None else ())
 
@@ -146,7 +154,7 @@ class FleetScreen(KeyedScreen):
         return places.get(self._at, places.get((self._at[0], ""), 0))
 
     @property
-    def current(self) -> FoundRun | HostView | None:
+    def current(self) -> FleetItem | None:
         """The item under the cursor."""
         items = self._data.runs if self._data is not None else ()
         chosen = self.query_one(LinePicker).chosen
@@ -167,23 +175,49 @@ class FleetScreen(KeyedScreen):
     # --- keys -------------------------------------------------------------------------------------------
 
     def is_key_enabled(self, key: Key) -> bool:
-        action, run = key.action, self._run
-        if action in _RUN_ACTIONS and run is None:
+        action, runs = key.action, runs_of(self.current)
+        if action in _RUN_ACTIONS and not runs:
             return False
-        if action == "stop":
-            return run is not None and not run.entry.ended
-        if action == "compare" and run is not None:
-            return bool(self._marked - {_place_of(run)}) or len(self._marked) > 1
+        if action == "stop":  # of a sweep, the next run would start
+            return self._run is not None and not self._run.entry.ended
+        if action == "compare":
+            return len(self._marked | {_place_of(run) for run in runs}) > 1
+        if action in ("unfold", "fold"):
+            return self._sweep_to_fold(unfold=action == "unfold") is not None
         return super().is_key_enabled(key) and (action != "view" or bool(self._data and self._data.views))
 
     def action_open(self) -> None:
-        """Copy the run, then watch it or show its result."""
+        """Copy the run, then watch it or show its result; list the runs of a sweep, or fold them."""
         if (run := self._run) is not None:
             self._copy((run,))
+        elif isinstance(self.current, FoundSweep):
+            self._unfolded ^= {_place_of(self.current)}
+            self._show()
+
+    def _sweep_to_fold(self, *, unfold: bool) -> tuple[str, str] | None:
+        """Return the sweep under the cursor, or that of the run there, if it can be unfolded or folded."""
+        item, place = self.current, None
+        if isinstance(item, FoundSweep):
+            place = _place_of(item)
+        elif isinstance(item, FoundRun) and item.run.sweep is not None:
+            place = item.host, item.run.sweep.sweep
+        return place if place is not None and (place in self._unfolded) != unfold else None
+
+    def action_unfold(self) -> None:
+        if (place := self._sweep_to_fold(unfold=True)) is not None:
+            self._unfolded |= {place}
+            self._show()
+
+    def action_fold(self) -> None:
+        if (place := self._sweep_to_fold(unfold=False)) is not None:
+            self._unfolded -= {place}
+            self._show(at=place)
 
     def action_mark(self) -> None:
-        if (run := self._run) is not None:
-            self._marked ^= {_place_of(run)}
+        """Mark or unmark the run, or all runs of the sweep."""
+        places = {_place_of(run) for run in runs_of(self.current)}
+        if places:
+            self._marked = self._marked - places if places <= self._marked else self._marked | places
             self.query_one(LinePicker).action_move(1)
             self._show()
 
@@ -191,9 +225,10 @@ class FleetScreen(KeyedScreen):
         """Copy and compare the marked runs; with one mark, that run with the one under the cursor."""
         items = self._data.runs if self._data is not None else ()
         marked = self._marked
-        if len(marked) < 2 and (run := self._run) is not None:
-            marked |= {_place_of(run)}
-        runs = tuple(item for item in items if isinstance(item, FoundRun) and _place_of(item) in marked)
+        if len(marked) < 2:
+            marked |= {_place_of(run) for run in runs_of(self.current)}
+        listed = {_place_of(run): run for item in items for run in runs_of(item)}
+        runs = tuple(run for place, run in listed.items() if place in marked)
         if len(runs) < 2:
             self.notify("mark two or more runs with space to compare them")
         else:
@@ -273,11 +308,11 @@ class FleetScreen(KeyedScreen):
         self._show()
 
 
-def _place_of(item: FoundRun | HostView) -> tuple[str, str]:
+def _place_of(item: FleetItem) -> tuple[str, str]:
     return (item.name, "") if isinstance(item, HostView) else (item.host, item.id)
 
 
-def _draw_detail(data: tuple[FoundRun | HostView, ...], width: int, height: int) -> list[Row]:
+def _draw_detail(data: tuple[FleetItem, ...], width: int, height: int) -> list[Row]:
     return draw_detail(data[0] if data else None, width, height)
 
 

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import msgspec
 import pytest
 from textual.pilot import Pilot
 
 from runner import paths
 from runner.cli.places import FleetPlace
 from runner.errors import UserError
-from runner.fleet.fleet import Fleet, FoundRun, HostView
+from runner.fleet.fleet import Fleet, FoundRun, FoundSweep, HostView
 from runner.fleet.link import LinkState, LinkStatus
 from runner.fleet.machine import GpuNow, Machine, Use
 from runner.fleet.remote_host import StopState
 from runner.fleet.wire import Listing, RemoteRun
 from runner.history.run_entry import Figure
+from runner.plan.plan import SweepMembership
 from runner.state.run import LiveStatus
 from tests.support import world
 from tests.support.world import RecordingApp, wait_until_idle, widget_text
@@ -80,8 +82,33 @@ OLD = HostView(
 )
 
 
-def lines(*views: HostView, width: int = 118, every: bool = False) -> list[str]:
-    data = fleet_data(views, frozenset({("user@box", RUNS[1].run)}), 100.0, every=every)
+SWEPT: tuple[tuple[int, LiveStatus], ...] = ((4, "running"), (2, "finished"), (1, "finished"))
+TUNED = HostView(
+    "box4",
+    LinkState(LinkStatus.CONNECTED),
+    "0.1.0",
+    Listing(
+        Machine("bench04", 8, 0.5, [], "the NVIDIA driver is not installed", []),
+        [
+            run("c003", "running"),
+            *(
+                msgspec.structs.replace(
+                    run(f"b00{cell}", status),
+                    sweep=SweepMembership(sweep="s_5f00", cell=cell, values=(("parallel.tp", str(cell)),)),
+                )
+                for cell, status in SWEPT
+            ),
+        ],
+    ),
+    1.0,
+)
+
+
+def lines(
+    *views: HostView, width: int = 118, every: bool = False, unfolded: tuple[tuple[str, str], ...] = ()
+) -> list[str]:
+    marked = frozenset({("user@box", RUNS[1].run)})
+    data = fleet_data(views, 100.0, marked=marked, unfolded=frozenset(unfolded), every=every)
     return [row_text(line.row).rstrip() for line in draw_fleet(data, width)]
 
 
@@ -97,6 +124,21 @@ def test_a_machine_shows_who_has_what_and_who_waits() -> None:
     assert "1 678 tokens/s" in shown[7]
     assert shown[-1] == "    15 more ended runs", "those that are listed with v, and those that are not"
     assert lines(BOX, every=True)[-1] == "    12 more ended runs"
+
+
+def test_runs_of_a_sweep_are_one_row_that_unfolds() -> None:
+    folded = lines(TUNED)[2:]
+    assert folded[1:] == [
+        "    ● RUNNING   5f00  ▸ qwen2.5-32b (3)            37:42     1 678 tokens/s  3 runs: tp 1, 2, 4"
+    ]
+    unfolded = lines(TUNED, unfolded=(("box4", "s_5f00"),))[2:]
+    assert [line[16:38].rstrip() for line in unfolded[1:]] == [
+        "5f00  ▾ qwen2.5-32b (3",
+        "b004    qwen2.5-32b",
+        "b002    qwen2.5-32b",
+        "b001    qwen2.5-32b",
+    ]
+    assert unfolded[3].endswith("tp 2")
 
 
 def test_a_host_that_is_gone_shows_why_and_since_when() -> None:
@@ -171,6 +213,20 @@ async def test_keys_attach_compare_stop_and_refresh() -> None:
         await pressed(pilot, "j", "enter", "F")
         assert app.fake.asked[1:] == ["refresh"]
         assert len(app.went) == 2, "a run that cannot be copied opens nothing"
+
+
+async def test_sweep_is_unfolded_marked_as_a_whole_and_never_stopped() -> None:
+    app = FleetApp(FakeFleet(TUNED))
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, FleetScreen)
+        await pressed(pilot, "G", "x", "right", "j", "j", "enter")
+        assert app.went == [("result", Path("/copies/b002"))]
+        await pressed(pilot, "left")
+        assert isinstance(screen.current, FoundSweep), "the cursor goes to the row of the sweep"
+        await pressed(pilot, "c")
+        assert app.went[1:] == [("compare", ("/copies/b004", "/copies/b002", "/copies/b001"))]
+        assert app.fake.asked == []
 
 
 @pytest.mark.parametrize("size", world.SIZES, ids=world.size_id)
