@@ -169,9 +169,13 @@ class TrtbenchApp(TerminalApp):
 
     def on_command_palette_opened(self) -> None:
         """Stop the cursor from blinking: an idle dashboard writes nothing."""
+        from textual.command import CommandPalette
         from textual.widgets import Input
 
-        self.screen.query_one(Input).cursor_blink = False
+        # The palette may be closed again, or covered, when its message arrives.
+        for palette in (screen for screen in self.screen_stack if isinstance(screen, CommandPalette)):
+            for line in palette.query(Input):
+                line.cursor_blink = False
 
     # --- title and notifications ------------------------------------------------------------------------
 

@@ -39,7 +39,7 @@ def add_theme_option(parser: argparse.ArgumentParser) -> None:
         choices=THEME_NAMES,
         metavar="THEME",
         default=argparse.SUPPRESS,
-        help=f"{', '.join(THEME_NAMES)}; for this start only (ctrl+t changes it permanently)",
+        help=f"{', '.join(THEME_NAMES)}; for this start only (the key T changes it permanently)",
     )
 
 

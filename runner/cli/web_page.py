@@ -20,12 +20,13 @@ _PAGE = """<!DOCTYPE html>
   <head>
     <meta charset="utf-8">
     <title>trtbench-tui</title>
+    <link rel="icon" href="data:,">
     <link rel="stylesheet" href="/static/css/xterm.css">
     <script src="/static/js/textual.js"></script>
     <style>{style}</style>
   </head>
   <body>
-    <div class="message starting">trtbench-tui</div>
+    <div class="message starting">trtbench-tui is starting ...</div>
     <div class="message closed">
       <div>The dashboard was closed; runs continue.</div>
       <a href="/">Open again</a>

@@ -6,4 +6,4 @@ from typing import Literal, get_args
 
 ThemeName = Literal["dark", "light", "high-contrast", "monochrome"]
 THEME_NAMES: tuple[ThemeName, ...] = get_args(ThemeName)
-"""In the order in which ctrl+t goes through them; the first is the default."""
+"""In the order in which the key T goes through them; the first is the default."""

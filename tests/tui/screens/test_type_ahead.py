@@ -143,6 +143,10 @@ async def test_the_palette_is_typed_into_at_once() -> None:
         await press_at_once(pilot, "ctrl+p", *"tags")
         assert isinstance(app.screen, CommandPalette)
         assert typed(app) == "tags"
+        assert not app.screen.query_one(Input).cursor_blink
+        await press_at_once(pilot, "escape")
+        assert not isinstance(app.screen, CommandPalette)
+        app.on_command_palette_opened()  # its message may arrive late
 
 
 class Swallowing(Static, can_focus=True):
