@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from runner.cli.options import SubCommands
+from runner.cli.options import CommandParser, SubCommands
 
 EXAMPLES = {
     "run": "run quickstart --set benchmark.num_runs=20 --name first -q",
@@ -62,14 +62,11 @@ EXAMPLES = {
 
 
 def add_examples(commands: SubCommands[argparse.ArgumentParser], words: str = "") -> None:
-    """Add its example to the end of the help of each command and, recursively, sub-command."""
+    """Give each command and, recursively, sub-command its example."""
     for name, command in commands.choices.items():
         path = f"{words} {name}".strip()
-        text = f"example: trtbench-tui {EXAMPLES[path]}"
-        epilog = command.epilog or ""
-        # An epilog with lines of its own is printed as it is.
-        gap = "\n" if epilog.endswith("\n") else " " if epilog else ""
-        command.epilog = f"{epilog}{gap}{text}"
+        assert isinstance(command, CommandParser)
+        command.example = f"trtbench-tui {EXAMPLES[path]}"
         for action in command._actions:
             if isinstance(action, SubCommands):
                 add_examples(action, path)

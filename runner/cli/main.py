@@ -32,7 +32,7 @@ from runner.cli import (
 )
 from runner.cli.dashboard import open_dashboard
 from runner.cli.examples import add_examples
-from runner.cli.options import SubCommands, add_host_option, add_theme_option
+from runner.cli.options import CommandParser, SubCommands, add_host_option, add_theme_option
 from runner.errors import ExitCode, UserError
 from runner.util import signals
 from runner.util.console import clean_output
@@ -204,7 +204,7 @@ def _set_output_errors() -> None:
 
 def build_parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    parser = argparse.ArgumentParser(
+    parser: argparse.ArgumentParser = CommandParser(
         prog="trtbench-tui",
         usage="%(prog)s [-h] [--version] [--theme THEME] [--host HOSTS]\n" + " " * 20 + "[COMMAND ...]",
         epilog=EPILOG,

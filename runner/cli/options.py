@@ -3,12 +3,29 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NoReturn
 
+from runner.errors import ExitCode
 from runner.util.themes import THEME_NAMES
 
 SubCommands = argparse._SubParsersAction  # argparse has no public name for the result of add_subparsers
+
+
+class CommandParser(argparse.ArgumentParser):
+    """A parser whose help and errors end with an example."""
+
+    example = ""
+    """a command line; empty: none"""
+
+    def format_help(self) -> str:
+        return super().format_help() + (f"\nexample: {self.example}\n" if self.example else "")
+
+    def error(self, message: str) -> NoReturn:
+        self.print_usage(sys.stderr)
+        example = f"\nexample: {self.example}" if self.example else ""
+        self.exit(ExitCode.BAD_INPUT, f"{self.prog}: error: {message}{example}\n")
 
 
 OnHosts = Literal["list", "stop", "attach", "run", "side", "sides"]

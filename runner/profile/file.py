@@ -46,11 +46,9 @@ class ProfileError(UserError):
         for problem in problems[:MOST_PROBLEMS]:
             line = _line_of(problem.path, lines)
             where = f"{source}:{line}" if line else source
-            rows.append(
-                f"{where}: {problem.path}: {problem.message}"
-                if problem.path
-                else f"{where}: {problem.message}"
-            )
+            # `--set benchmark.num_runs` names the field already.
+            named = not problem.path or where.endswith(f" {problem.path}")
+            rows.append(f"{where}: {'' if named else f'{problem.path}: '}{problem.message}")
         if len(problems) > MOST_PROBLEMS:
             rows.append(f"{source}: more problems follow; correct these first")
         super().__init__("\n".join(rows))

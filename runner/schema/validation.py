@@ -84,7 +84,8 @@ def _check_struct(kind: inspect.StructType, value: Any, path: str) -> Iterator[P
         if key in fields:
             yield from _check(fields[key].type, item, child)
         else:
-            yield Problem(child, f"unknown key; allowed here: {', '.join(fields)}{suggest(key, fields)}")
+            meant = suggest(key, fields) or suggest(key, _paths_below(kind.cls, key), cutoff=0.0)
+            yield Problem(child, f"unknown key; allowed here: {', '.join(fields)}{meant}")
     for name, field in fields.items():
         if field.required and name not in value:
             yield Problem(
@@ -241,7 +242,16 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def suggest(word: Any, allowed: Iterable[Any]) -> str:
-    """Return ` (did you mean ...?)` for a similar allowed word; empty without one."""
-    close = difflib.get_close_matches(str(word), [str(one) for one in allowed], n=1)
+def _paths_below(section: type[Section], key: Any) -> list[str]:
+    """Return the fields with this name in the sections below, like `benchmark.num_runs` for `num_runs`."""
+    return [path for path in leaf_paths(section) if path.endswith(f".{key}")]
+
+
+def suggest(word: Any, allowed: Iterable[Any], cutoff: float = 0.6) -> str:
+    """Return ` (did you mean ...?)` for a similar allowed word; empty without one.
+
+    Args:
+        cutoff: how similar it must be, from 0 (not at all) to 1.
+    """
+    close = difflib.get_close_matches(str(word), [str(one) for one in allowed], n=1, cutoff=cutoff)
     return f" (did you mean {close[0]}?)" if close else ""

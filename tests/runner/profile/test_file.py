@@ -136,12 +136,12 @@ def test_the_original_stays_as_it_was() -> None:
     [
         (
             "benchmark.num_run=7",
-            "--set benchmark.num_run: benchmark.num_run: unknown key; allowed here: batch_size,"
+            "--set benchmark.num_run: unknown key; allowed here: batch_size,"
             " input_output_len, num_runs, duration, warm_up, per_step (did you mean num_runs?)",
         ),
         (
             "benchmark.num_runs=x",
-            '--set benchmark.num_runs: benchmark.num_runs: the text "x" is not allowed; allowed: a whole'
+            '--set benchmark.num_runs: the text "x" is not allowed; allowed: a whole'
             " number, 0 or more",
         ),
         (
@@ -151,7 +151,7 @@ def test_the_original_stays_as_it_was() -> None:
         ("=3", "--set =3: expected path=value, for example benchmark.num_runs=20"),
         (
             "parallel.tp=3",
-            "--set parallel.tp: parallel.tp: tp 3 does not fit 8 query heads, 4 key/value heads and"
+            "--set parallel.tp: tp 3 does not fit 8 query heads, 4 key/value heads and"
             " intermediate_size 1408; allowed: 1, 2, 4, 8",
         ),
     ],
