@@ -1,6 +1,7 @@
 """Compare what the stages of a trtllm profile asked for with what the engine says that it applied.
 
-The engine says it in its config.json, which trtllm-build writes, and in the output of run.py at level info.
+The engine says it in its config.json, which trtllm-build writes, and in the output of run.py at level info,
+the default of run.py in every version.
 """
 
 from __future__ import annotations
@@ -21,14 +22,17 @@ from runner.engines.tensorrt_llm.applied import (
 )
 from runner.engines.tensorrt_llm.model_work import decode_config
 from runner.engines.trtllm.decode_bytes import WEIGHT_ONLY
+from runner.engines.trtllm.families import PARTS
 from runner.engines.trtllm.quantization import ALGORITHMS
 from runner.errors import UserError
 from runner.plan.plan import Stage
 from runner.plan.skip import SkipKind
 
 ENGINE_CONFIG = "engine"
-"""Key of the engine's config.json in `Stage.files`."""
+"""Key of the engine's config.json in `Stage.files`; of an encoder-decoder the keys are those of `PARTS`."""
 _SWITCHES = ("enable", "disable")
+_OFF = (None, False, "disable")
+"""Values in config.json of a plug-in that is not used."""
 _LIMITS = ("max_", "opt_", "kv_cache_type")
 """Starts of the names in build_config whose values are written as trtllm-build takes them."""
 _UNDECIDED = ("auto", "")
@@ -42,9 +46,10 @@ def collect_results(finished: FinishedStage) -> Iterator[OutputNotice]:
         yield from map(OutputNotice, smoke_differences(finished.stage.argv, finished.log))
     if finished.stage.name == "benchmark":
         yield from map(OutputNotice, reduced_length(finished.log))
-        config = _config(finished.read(ENGINE_CONFIG))
-        if config:
-            yield from map(OutputNotice, engine_differences(finished.stages, finished.stage.argv, config))
+        for key in finished.stage.files:
+            if config := _config(finished.read(key)):
+                found = engine_differences(finished.stages, finished.stage.argv, config, part=_part_of(key))
+                yield from map(OutputNotice, found)
 
 
 def smoke_differences(argv: Sequence[str], log: str) -> Iterator[str]:
@@ -63,8 +68,15 @@ def smoke_differences(argv: Sequence[str], log: str) -> Iterator[str]:
     yield from reduced_length(log)
 
 
+def engine_files(folder: str, *, two_parts: bool) -> dict[str, str]:
+    """Return the config of an engine, or of each of its parts, as `Stage.files` of the benchmark."""
+    if two_parts:
+        return {part: f"{folder}/{part}/config.json" for part in PARTS}
+    return {ENGINE_CONFIG: f"{folder}/config.json"}
+
+
 def engine_differences(
-    stages: Sequence[Stage], benchmark: Sequence[str], config: dict[str, Any]
+    stages: Sequence[Stage], benchmark: Sequence[str], config: dict[str, Any], *, part: str = ""
 ) -> Iterator[str]:
     """Yield where an engine differs from the commands that made it, and that measured it.
 
@@ -72,8 +84,17 @@ def engine_differences(
         stages: all stages of the plan, of which those count that made the engine, now or in an earlier run.
         benchmark: the command of benchmark.py.
         config: the engine's config.json.
+        part: encoder or decoder, which the sentences name; empty: the engine is whole.
     """
-    made = {stage.name: stage.argv for stage in stages if _made(stage)}
+    start = f"{part}: " if part else ""
+    for sentence in _differences(stages, benchmark, config, part):
+        yield start + sentence
+
+
+def _differences(
+    stages: Sequence[Stage], benchmark: Sequence[str], config: dict[str, Any], part: str
+) -> Iterator[str]:
+    made = {stage.name: stage.argv for stage in stages if _made(stage) and _makes(stage, part)}
     build, model = _part(config, "build_config"), _part(config, "pretrained_config")
     quantization = _part(model, "quantization")
     stored = str(quantization.get("quant_algo") or "")
@@ -86,6 +107,15 @@ def engine_differences(
             yield from _quantization_differences(made[name], stored, quantization)
     if (wanted := asked(benchmark, "quantization")) and not stored:
         yield f"asked for quantization {wanted}, which benchmark.py ignores: the engine is not quantised"
+
+
+def _part_of(key: str) -> str:
+    return key if key in PARTS else ""
+
+
+def _makes(stage: Stage, part: str) -> bool:
+    """Check whether a stage makes a part of the engine; a conversion makes both."""
+    return stage.name != "build" or not part or asked(stage.argv, "output_dir").endswith(f"/{part}")
 
 
 def _made(stage: Stage) -> bool:
@@ -102,7 +132,7 @@ def _build_differences(argv: Sequence[str], build: dict[str, Any]) -> Iterator[s
         if not wanted or option not in stated:
             continue
         applied = _shown(stated[option])
-        switched = (stated[option] in (None, False)) is not (wanted == "disable")
+        switched = (stated[option] in _OFF) is not (wanted == "disable")
         if switched or (wanted not in _SWITCHES and plain(wanted) != plain(applied)):
             yield f"asked for {option} {wanted}, the engine has {applied}"
 

@@ -22,7 +22,7 @@ from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpo
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import Options, to_argv
 from runner.engines.tensorrt_llm.versions import FIRST, LAST, why_unsupported
-from runner.engines.trtllm.applied import ENGINE_CONFIG
+from runner.engines.trtllm.applied import engine_files
 from runner.engines.trtllm.arguments import (
     Programs,
     benchmark_options,
@@ -315,7 +315,7 @@ class TrtllmPlanner:
             *profile.benchmark.extra_args,
         ]
         stage = self._stage("benchmark", argv, dict(self.launch.env), self._needs_engine("benchmark", engine))
-        files = {} if profile.has_two_parts else {ENGINE_CONFIG: f"{engine.folder}/config.json"}
+        files = engine_files(engine.folder, two_parts=profile.has_two_parts)
         return msgspec.structs.replace(stage, reports=True, files=files)
 
     def _needs_engine(self, name: StageName, engine: CachedOutput) -> SkipReason | None:

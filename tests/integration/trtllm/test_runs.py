@@ -110,6 +110,7 @@ def test_an_encoder_decoder_from_its_model_to_its_table(tmp_path: Path) -> None:
     builds = [stage.argv for stage in layout.load_plan(run_dir).stages if stage.name == "build"]
     outputs = [argv[argv.index("--output_dir") + 1] for argv in builds]
     assert [Path(output).name for output in outputs] == ["encoder", "decoder"]
+    assert not [event for event in support.events(run_dir) if isinstance(event, ev.Notice)], "as asked"
     (configuration,) = support.final(run_dir).configurations
     support.assert_table_is_what_was_printed(configuration)
     # Both parts are in the cache.

@@ -4,10 +4,17 @@ from __future__ import annotations
 
 import json
 
+import msgspec
 import pytest
 
 from runner.engines.output import FinishedStage
-from runner.engines.trtllm.applied import collect_results, engine_differences, smoke_differences
+from runner.engines.tensorrt_llm.option_facts import every_form
+from runner.engines.trtllm.applied import (
+    collect_results,
+    engine_differences,
+    engine_files,
+    smoke_differences,
+)
 from runner.plan.plan import Stage
 from runner.plan.skip import SkipKind, SkipReason
 
@@ -21,7 +28,7 @@ ENGINE = {
         "kv_cache_type": "PAGED", "speculative_decoding_mode": 4,
         "plugin_config": {
             "gemm_plugin": "float16", "gpt_attention_plugin": "float16", "multiple_profiles": False,
-            "context_fmha": True, "nccl_plugin": None, "tokens_per_block": 64,
+            "context_fmha": True, "nccl_plugin": None, "moe_plugin": "disable", "tokens_per_block": 64,
         },
     },
 }  # fmt: skip
@@ -40,8 +47,9 @@ def stage(name: str, words: str, skip: str = "") -> Stage:
 @pytest.mark.parametrize(
     ("name", "words", "said"),
     [
-        ("build", "--max_batch_size 16 --gemm_plugin auto --nccl_plugin disable --kv_cache_type paged", []),
+        ("build", "--max_batch_size 16 --gemm_plugin auto --nccl_plugin disable --moe_plugin disable", []),
         ("build", "--context_fmha enable --tokens_per_block=64 --speculative_decoding_mode medusa", []),
+        ("build", "--kv_cache_type paged", []),
         ("build", "--max_num_tokens 16384", ["asked for max_num_tokens 16384, the engine has 8192"]),
         ("build", "--gemm_plugin bfloat16", ["asked for gemm_plugin bfloat16, the engine has float16"]),
         ("build", "--nccl_plugin float16", ["asked for nccl_plugin float16, the engine has disable"]),
@@ -58,7 +66,7 @@ def stage(name: str, words: str, skip: str = "") -> Stage:
         ),
         ("quantize", "--qformat fp8", ["asked for FP8 weights, the engine has W8A16"]),
     ],
-    ids=range(10),
+    ids=range(11),
 )
 def test_engine_is_compared_with_its_commands(name: str, words: str, said: list[str]) -> None:
     assert list(engine_differences([stage(name, words)], [], ENGINE)) == said
@@ -106,9 +114,36 @@ def test_run_py_is_compared_with_its_command(words: str, log: str, said: list[st
     assert list(smoke_differences(["run.py", *words.split()], log)) == said
 
 
+def finished(stages: list[Stage], *, two_parts: bool, configs: dict[str, bytes | None]) -> FinishedStage:
+    benchmark = msgspec.structs.replace(stage("benchmark", ""), files=engine_files("/e", two_parts=two_parts))
+    return FinishedStage(0, benchmark, 1, "", configs.get, stages)
+
+
 def test_a_finished_benchmark_reads_the_config_of_its_engine() -> None:
-    build, benchmark = stage("build", "--max_seq_len 4096"), stage("benchmark", "--engine_dir /e")
+    build = stage("build", "--max_seq_len 4096")
     content: bytes | None = json.dumps(ENGINE).encode()
     for read, said in ((content, 1), (b"[]", 0), (None, 0)):
-        finished = FinishedStage(0, benchmark, 1, "", {"engine": read}.get, [build, benchmark])
-        assert len(list(collect_results(finished))) == said
+        found = collect_results(finished([build], two_parts=False, configs={"engine": read}))
+        assert len(list(found)) == said
+
+
+def test_encoder_and_decoder_are_compared_with_their_own_builds() -> None:
+    stages = [
+        stage("convert", "--dtype float16 --output_dir /c"),
+        stage("build", "--max_batch_size 16 --max_input_len 512 --output_dir /e/encoder"),
+        stage("build", "--max_batch_size 8 --max_input_len 1024 --output_dir /e/decoder"),
+    ]
+    decoder = ENGINE | {"pretrained_config": {"dtype": "bfloat16"}}
+    configs: dict[str, bytes | None] = {
+        "encoder": json.dumps(ENGINE).encode(), "decoder": json.dumps(decoder).encode(),
+    }  # fmt: skip
+    assert [notice.text for notice in collect_results(finished(stages, two_parts=True, configs=configs))] == [
+        "encoder: asked for max_input_len 512, the engine has 1024",
+        "decoder: asked for max_batch_size 8, the engine has 16",
+        "decoder: asked for dtype float16, the engine has bfloat16",
+    ]
+
+
+def test_run_py_prints_limits_unless_a_profile_silences_it() -> None:
+    """The command has no --log_level, so that it is the one of the workflow."""
+    assert {form.default for form in every_form("run", "log_level")} == {"info"}

@@ -28,7 +28,7 @@ def parse_arguments():
     parser.add_argument("--top_p", type=float, default=0.0)
     parser.add_argument("--kv_cache_free_gpu_memory_fraction", type=float)
     parser.add_argument("--gpu_weights_percent", type=float, default=1.0)
-    parser.add_argument("--log_level", default="error")
+    parser.add_argument("--log_level", default="info")
     parser.add_argument("--streaming_interval", type=int, default=5)
     for switch in ("use_py_session", "streaming", "run_profiling", "no_prompt_template", "cuda_graph_mode"):
         parser.add_argument(f"--{switch}", action="store_true")

@@ -128,7 +128,8 @@ def _announce(options: argparse.Namespace, model: dict[str, Any]) -> None:
 
 
 def _engine_config(options: argparse.Namespace, model: dict[str, Any]) -> dict[str, Any]:
-    plugins = {name: getattr(options, name) for name in _DTYPE_PLUGINS}
+    chosen = ((name, getattr(options, name)) for name in _DTYPE_PLUGINS)
+    plugins: dict[str, Any] = {name: None if value == "disable" else value for name, value in chosen}
     plugins |= {name: getattr(options, name) == "enable" for name in _FEATURES}
     limits = {name: getattr(options, name) for name in _NUMBERS if name.startswith(("max_", "opt_"))}
     return {
