@@ -127,8 +127,9 @@ PREDICTED_MEMORY = Metric(
     digits=1,
     count="one value",
     conditions=(
-        "No number when a part is not known: an engine of TensorRT states its activations once it is loaded."
-        " The note has the parts, and how far the sum is from the sampled peak."
+        "No number when a part is not known. So none for TensorRT-LLM: TensorRT sizes its execution context"
+        " (activations) when it builds the engine, and there is no formula for it; PyTorch measures it after"
+        " loading. The note has the parts, and how far the sum is from the sampled peak."
     ),
     compute=_predicted,
 )

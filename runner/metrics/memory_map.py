@@ -105,9 +105,11 @@ class MemoryMap(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return f"{parts}{self.remark(parts)}"
 
     def remark(self, parts: MemoryParts) -> str:
-        """Return how far a sum is from the peak, or what it lacks: ` (+0.4 % of the peak)`."""
+        """Return how far a sum is from the peak, or what it lacks and why: ` (+0.4 % of the peak)`."""
         if parts.unknown:
-            return f", without {' and '.join(parts.unknown)} (not known)"
+            predicted = self.why_not and parts == self.predicted
+            why = f"not predicted: {self.why_not}" if predicted else "not known"
+            return f", without {' and '.join(parts.unknown)} ({why})"
         off = self.off_peak(parts)
         return "" if off is None else f" ({100 * off:+.1f} % of the peak)"
 

@@ -12,6 +12,7 @@ from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.installation import version_of_tree
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import parse_help
+from runner.engines.tensorrt_llm.start_memory import EXECUTION_NOT_PREDICTED
 from runner.engines.tensorrt_llm.versions import (
     AFTER,
     FIRST,
@@ -279,13 +280,13 @@ def _memory(
         text = f"not computed: {NOT_KNOWN}"
         return Check("GPU memory", "warn", text, brief="size of the model is not known", unknown=True)
     parts, how = max(known, key=lambda one: one.parts.total)
-    text = f"{how}; at most {parts} a GPU"
+    text = f"{how}; at most {parts} a GPU, without execution (not predicted: {EXECUTION_NOT_PREDICTED})"
     if not facts.gpus:
         text = f"{text}; what is free is not known (nvidia-smi did not answer)"
         return Check("GPU memory", "warn", text, brief="GPU memory is not known", unknown=True)
     used = facts.gpus[:ranks]
     free, total = min(gpu.total - gpu.used for gpu in used), min(gpu.total for gpu in used)
-    text = f"{text}; {gib(free)} of {gib(total)} free; plus the execution context, known once it is loaded"
+    text = f"{text}; {gib(free)} of {gib(total)} free"
     if parts.total > total:
         fix = "raise parallel.tp, quantise, or lower batch size and lengths"
         return Check("GPU memory", "fail", text, fix, gpu_memory_brief(parts.total, total))

@@ -1,7 +1,7 @@
 """The memory that benchmark.py needs on a GPU, counted from the files of the model or the engine.
 
 The weights follow from the size of the files and the width in which they are stored, the KV cache from the
-shape of the model. The activations are part of the engine, whose size for them is known once it is loaded.
+shape of the model. The activations are not predicted; see `EXECUTION_NOT_PREDICTED`.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 from runner.engines.check import gib
 from runner.engines.decode_bytes import DTYPE_BYTES
 from runner.engines.tensorrt_llm.model_config import ModelConfig
-from runner.engines.tensorrt_llm.start_memory import start_parts
+from runner.engines.tensorrt_llm.start_memory import EXECUTION_NOT_PREDICTED, start_parts
 from runner.engines.trtllm import quantization
 from runner.engines.trtllm.decode_bytes import OTHER_FORMS
 from runner.engines.trtllm.profile import TrtllmProfile
@@ -20,7 +20,6 @@ from runner.events import MemoryParts
 from runner.plan.plan import Configuration, PredictedMemory
 
 NOT_KNOWN = "neither the model's folder nor an engine states the weights and layers"
-WITHOUT_EXECUTION = "the engine states the size of its execution context when it is loaded"
 
 
 class StoredModel(NamedTuple):
@@ -127,6 +126,6 @@ def predicted_memory(
     return [
         PredictedMemory(why_not=NOT_KNOWN)
         if one is None
-        else PredictedMemory(parts=one.parts, why_not=WITHOUT_EXECUTION)
+        else PredictedMemory(parts=one.parts, why_not=EXECUTION_NOT_PREDICTED)
         for one in found
     ]

@@ -16,7 +16,13 @@ from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
 from runner.engines.trtllm_bench.arguments import options_by_part
 from runner.engines.trtllm_bench.installation import find_installation, read_helps
-from runner.engines.trtllm_bench.memory import NOT_KNOWN, cache_share, predict_memory, weights_folder
+from runner.engines.trtllm_bench.memory import (
+    NOT_KNOWN,
+    cache_share,
+    predict_memory,
+    weights_folder,
+    without_activations,
+)
 from runner.engines.trtllm_bench.options import FIRST, Part, Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import Plan
@@ -220,7 +226,8 @@ def _memory(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> C
         brief = f"tp {profile.parallel.tp} does not fit the heads"
         return Check("GPU memory", "fail", why, "--set parallel.tp=1", brief)
     share = f"{cache_share(profile):.0%} of what these and the activations leave free is the KV cache"
-    text = f"{text}; {planned.parts} before it; {share}"
+    why = without_activations(profile)
+    text = f"{text}; {planned.parts} before it; {share}; activations are not predicted: {why}"
     if not facts.gpus:
         text = f"{text}; what is free is not known (nvidia-smi did not answer)"
         return Check("GPU memory", "warn", text, brief="GPU memory is not known", unknown=True)

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from runner.engines.tensorrt_llm.start_memory import start_parts
+from runner.engines.tensorrt_llm.start_memory import (
+    EXECUTION_NOT_PREDICTED,
+    TRIAL_RUN_NOT_PREDICTED,
+    start_parts,
+)
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.events import MemoryParts
 from runner.plan.plan import PredictedMemory
@@ -22,6 +26,11 @@ def cache_share(profile: BenchProfile) -> float:
     return profile.benchmark.kv_cache_free_gpu_mem_fraction or CACHE_SHARE
 
 
+def without_activations(profile: BenchProfile) -> str:
+    """Return why activations are not predicted."""
+    return EXECUTION_NOT_PREDICTED if profile.needs_engine else TRIAL_RUN_NOT_PREDICTED
+
+
 def predict_memory(profile: BenchProfile, size: int) -> PredictedMemory:
     """Return what a GPU holds, without activations.
 
@@ -38,5 +47,5 @@ def predict_memory(profile: BenchProfile, size: int) -> PredictedMemory:
     return PredictedMemory(
         parts=MemoryParts(weights=size // ranks, **start_parts(ranks)),
         cache_share=cache_share(profile),
-        why_not="activations are known once the model is loaded",
+        why_not=f"{without_activations(profile)}; the KV cache shrinks by {cache_share(profile):.0%} of that",
     )

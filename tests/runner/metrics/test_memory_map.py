@@ -130,6 +130,9 @@ def test_parts_that_are_not_logged_are_estimates() -> None:
     assert found.best is not None
     assert (found.best.total, found.estimated) == (10 * GIB, ["weights", "KV cache", "CUDA context"])
     assert found.remark(parts) == ", without execution (not known)"
+    with_reason = MemoryMap(predicted=parts, why_not="it is sized later", logged=said.parts)
+    assert with_reason.remark(parts) == ", without execution (not predicted: it is sized later)"
+    assert with_reason.remark(said.parts).endswith("KV cache and CUDA context (not known)")
     assert not memory_flags(found), "an estimate is not flagged"
     certain = MemoryMap(logged=found.best, peak=8 * GIB)
     assert certain.remark(found.best) == " (+25.0 % of the peak)"

@@ -15,8 +15,9 @@ from tests.support.machine_facts import FACTS, GIB, PROBE_ANSWER, facts, flagshi
 def test_memory_is_shown_as_arithmetic() -> None:
     assert one("GPU memory").text == (
         "weights 61.0 GiB / 8 = 7.6 GiB, KV cache 2 x 64 layers x 1 heads x 128 x 2 B x 16 x 2048 tokens"
-        " = 1.0 GiB; at most weights 7.6 + KV cache 1.0 + CUDA context 0.8 + NCCL 0.4 = 9.8 GiB a GPU;"
-        " 45.0 GiB of 46.0 GiB free; plus the execution context, known once it is loaded"
+        " = 1.0 GiB; at most weights 7.6 + KV cache 1.0 + CUDA context 0.8 + NCCL 0.4 = 9.8 GiB a GPU,"
+        " without execution (not predicted: TensorRT sizes its execution context when it builds the engine);"
+        " 45.0 GiB of 46.0 GiB free"
     )
 
 
