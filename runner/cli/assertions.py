@@ -25,8 +25,8 @@ An assertion has the form  EXPRESSION < EXPRESSION  (or <=, >, >=). An
 expression contains + - * / ( ) and
   numbers    60, 0.98, 1.5e3
   metrics    names from the table (tokens_per_sec), and latency_ms.mean .p50
-             .p95 .p99 .min .max .sd .cv; the same for request_latency_ms,
-             ttft_ms and inter_token_latency_ms where a run has them
+             .p95 .p99 .min .max .sd .cv; for request_latency_ms, ttft_ms
+             and inter_token_latency_ms, where a run has them, .p90, too
   baseline   the same metric in the baseline of the profile; baseline.NAME is
              another metric of it
 """

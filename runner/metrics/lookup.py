@@ -11,7 +11,7 @@ from runner.metrics.memory import GPU_MEMORY
 from runner.metrics.metric import Metric
 from runner.metrics.registry import BY_NAME
 
-_PART = re.compile(r"(?P<of>.+)_(?P<part>p50|p95|p99|min|max|sd|cv)_(?P<unit>ms|percent)")
+_PART = re.compile(r"(?P<of>.+)_(?P<part>p50|p90|p95|p99|min|max|sd|cv)_(?P<unit>ms|percent)")
 
 
 def _aliases() -> Iterator[tuple[str, Metric]]:

@@ -15,6 +15,7 @@ from runner.metrics.request_log import (
     of_requests,
     percentile_estimate,
     request_log,
+    streamed_mean,
 )
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ _SENT += " concurrent places does not"
 _PERCENTILE = f"{FILED} Requests that run together are not independent, so a percentile says less than its n."
 _STREAMED = f"Needs streaming, which latency always does. {FILED}"
 _INTERPOLATED = "linear interpolation of the sorted values; the printed value is sorted[int(n x p)]"
-_NOT_STREAMED = "tokens were not streamed"
 
 
 def _latency(log: RequestLog) -> OrderedSample:
@@ -38,21 +38,6 @@ def _ttft(log: RequestLog) -> OrderedSample:
 
 def _per_token(log: RequestLog) -> OrderedSample:
     return log.per_token
-
-
-def _streamed_mean(
-    sample_of: Callable[[RequestLog], OrderedSample],
-) -> Callable[[MetricContext], Computed | None]:
-    """Compute the mean of a time that exists only when tokens are streamed."""
-
-    def compute(context: MetricContext) -> Computed | None:
-        log = request_log(context)
-        if log is None:
-            return None
-        sample = sample_of(log)
-        return Computed(sample.mean, sample.n) if sample.n else Computed(None, 0, _NOT_STREAMED)
-
-    return compute
 
 
 def _percentile(
@@ -107,6 +92,21 @@ REQUEST_P50 = Metric(
     conditions=_PERCENTILE,
     compute=_percentile(_latency, 50),
     estimate=percentile_estimate(_latency, 50),
+)
+REQUEST_P90 = Metric(
+    name="request_latency_p90_ms",
+    title="request latency, p90",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"{_INTERPOLATED}; needs n >= 10",
+    source=REQUESTS_SOURCE,
+    upstream_key="[Latency] P90",
+    other_keys=("performance.request_latency_percentiles_ms.p90",),
+    count=MEASURED,
+    conditions=_PERCENTILE,
+    compute=_percentile(_latency, 90, least=10),
+    estimate=percentile_estimate(_latency, 90),
 )
 REQUEST_P95 = Metric(
     name="request_latency_p95_ms",
@@ -188,7 +188,7 @@ TTFT = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     comparison_place=15,
-    compute=_streamed_mean(_ttft),
+    compute=streamed_mean(_ttft),
     estimate=mean_estimate(_ttft),
 )
 TTFT_P50 = Metric(
@@ -205,6 +205,21 @@ TTFT_P50 = Metric(
     conditions=_STREAMED,
     compute=_percentile(_ttft, 50),
     estimate=percentile_estimate(_ttft, 50),
+)
+TTFT_P90 = Metric(
+    name="ttft_p90_ms",
+    title="time to first token, p90",
+    unit="ms",
+    group="latency",
+    better="lower",
+    formula=f"{_INTERPOLATED}; needs n >= 10",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TTFT] P90",
+    other_keys=("streaming_metrics.ttft_percentiles.p90",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_ttft, 90, least=10),
+    estimate=percentile_estimate(_ttft, 90),
 )
 TTFT_P95 = Metric(
     name="ttft_p95_ms",
@@ -252,7 +267,7 @@ INTER_TOKEN = Metric(
     count=MEASURED,
     conditions=_STREAMED,
     comparison_place=16,
-    compute=_streamed_mean(_per_token),
+    compute=streamed_mean(_per_token),
     estimate=mean_estimate(_per_token),
 )
 INTER_TOKEN_P50 = Metric(
@@ -269,6 +284,21 @@ INTER_TOKEN_P50 = Metric(
     conditions=_STREAMED,
     compute=_percentile(_per_token, 50),
     estimate=percentile_estimate(_per_token, 50),
+)
+INTER_TOKEN_P90 = Metric(
+    name="inter_token_latency_p90_ms",
+    title="inter-token latency, p90",
+    unit="ms",
+    group="generation",
+    better="lower",
+    formula=f"of the requests' means: {_INTERPOLATED}; needs n >= 10",
+    source=REQUESTS_SOURCE,
+    upstream_key="[TPOT] P90",
+    other_keys=("streaming_metrics.tpot_percentiles.p90",),
+    count=MEASURED,
+    conditions=_STREAMED,
+    compute=_percentile(_per_token, 90, least=10),
+    estimate=percentile_estimate(_per_token, 90),
 )
 INTER_TOKEN_P95 = Metric(
     name="inter_token_latency_p95_ms",
@@ -303,18 +333,21 @@ INTER_TOKEN_P99 = Metric(
 REQUEST_METRICS = (
     REQUEST_LATENCY,
     REQUEST_P50,
+    REQUEST_P90,
     REQUEST_P95,
     REQUEST_P99,
     REQUEST_MIN,
     REQUEST_MAX,
     TTFT,
     TTFT_P50,
+    TTFT_P90,
     TTFT_P95,
     TTFT_P99,
 )
 INTER_TOKEN_METRICS = (
     INTER_TOKEN,
     INTER_TOKEN_P50,
+    INTER_TOKEN_P90,
     INTER_TOKEN_P95,
     INTER_TOKEN_P99,
 )

@@ -34,6 +34,21 @@ def of_requests(number: Callable[[RequestLog], float]) -> Callable[[MetricContex
     return compute
 
 
+def streamed_mean(
+    sample_of: Callable[[RequestLog], OrderedSample],
+) -> Callable[[MetricContext], Computed | None]:
+    """Compute the mean of a number that exists only when tokens are streamed."""
+
+    def compute(context: MetricContext) -> Computed | None:
+        log = request_log(context)
+        if log is None:
+            return None
+        sample = sample_of(log)
+        return Computed(sample.mean, sample.n) if sample.n else Computed(None, 0, "tokens were not streamed")
+
+    return compute
+
+
 def mean_estimate(
     sample_of: Callable[[RequestLog], OrderedSample],
 ) -> Callable[[MetricContext], Estimate | None]:

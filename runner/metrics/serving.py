@@ -15,6 +15,7 @@ from runner.metrics.request_log import (
     of_requests,
     percentile_estimate,
     request_log,
+    streamed_mean,
 )
 
 if TYPE_CHECKING:
@@ -32,6 +33,10 @@ _NO_SLO = "no SLO is stated: benchmark.slo of the profile has its bounds"
 
 def _per_user(log: RequestLog) -> OrderedSample:
     return log.per_user
+
+
+def _speed(log: RequestLog) -> OrderedSample:
+    return log.speed
 
 
 def _slowest_users(context: MetricContext) -> Computed | None:
@@ -206,6 +211,29 @@ SLOW_USERS = Metric(
     compute=_slowest_users,
     estimate=percentile_estimate(_per_user, 5),
 )
+OUTPUT_SPEED = Metric(
+    name="output_speed_per_user",
+    title="output speed per user",
+    unit="tokens/s",
+    group="generation",
+    better="higher",
+    formula=(
+        "mean over requests of (output tokens - 1) / (last token - first token): what one user sees once the"
+        " answer has begun. Its percentiles, which trtllm-bench prints as [GTPS], are those of inter-token"
+        " latency from the other end: p90 is 1000 / p10"
+    ),
+    source=REQUESTS_SOURCE,
+    upstream_key="Per User Output Speed (tps/user)",
+    other_keys=(
+        "THROUGHPUT OVERVIEW: Generation Token Throughput (tokens/sec)",
+        "streaming_metrics.token_output_speed_tok_s",
+    ),
+    digits=2,
+    count=MEASURED,
+    conditions=f"Needs streaming, which latency always does. {FILED}",
+    compute=streamed_mean(_speed),
+    estimate=mean_estimate(_speed),
+)
 GOODPUT = Metric(
     name="goodput_requests_per_sec",
     title="goodput",
@@ -323,6 +351,7 @@ SERVING_THROUGHPUT_METRICS = (
     REQUESTS_PER_SEC,
     PER_USER,
     SLOW_USERS,
+    OUTPUT_SPEED,
     GOODPUT,
     SLO_SHARE,
 )

@@ -68,6 +68,8 @@ class RequestLog:
     per_token: OrderedSample = field(default_factory=OrderedSample)
     per_user: OrderedSample = field(default_factory=OrderedSample)
     """output tokens of a request / its latency, tokens/s"""
+    speed: OrderedSample = field(default_factory=OrderedSample)
+    """tokens/s of a request after its first token"""
     slo: ev.Slo | None = None
     good: int = 0
     """how many requests meet every bound of `slo`"""
@@ -89,6 +91,9 @@ class RequestLog:
             for value in values:
                 if value is not None:
                     sample.add(value)
+        for value in event.per_token_ms:
+            if value:
+                self.speed.add(1000 / value)
         self.input_tokens += sum(event.input_tokens)
         self.output_tokens += sum(event.output_tokens)
 

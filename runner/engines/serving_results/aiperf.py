@@ -40,13 +40,14 @@ _FIELDS: dict[str, dict[str, Metric]] = {
     "request_throughput": {"avg": serving.REQUESTS_PER_SEC},
     "output_token_throughput": {"avg": serving.OUTPUT_TOKENS_PER_SEC},
     "total_token_throughput": {"avg": serving.TOTAL_TOKENS_PER_SEC},
-    # output_token_throughput_per_user is without the first token, which is another quantity.
+    "output_token_throughput_per_user": {"avg": serving.OUTPUT_SPEED},
     "e2e_output_token_throughput": {"avg": serving.PER_USER, "p5": serving.SLOW_USERS},
     "input_sequence_length": {"avg": serving.MEAN_INPUT},
     "output_sequence_length": {"avg": serving.MEAN_OUTPUT},
     "request_latency": {
         "avg": latency.REQUEST_LATENCY,
         "p50": latency.REQUEST_P50,
+        "p90": latency.REQUEST_P90,
         "p95": latency.REQUEST_P95,
         "p99": latency.REQUEST_P99,
         "min": latency.REQUEST_MIN,
@@ -55,12 +56,14 @@ _FIELDS: dict[str, dict[str, Metric]] = {
     "time_to_first_token": {
         "avg": latency.TTFT,
         "p50": latency.TTFT_P50,
+        "p90": latency.TTFT_P90,
         "p95": latency.TTFT_P95,
         "p99": latency.TTFT_P99,
     },
     "inter_token_latency": {
         "avg": latency.INTER_TOKEN,
         "p50": latency.INTER_TOKEN_P50,
+        "p90": latency.INTER_TOKEN_P90,
         "p95": latency.INTER_TOKEN_P95,
         "p99": latency.INTER_TOKEN_P99,
     },

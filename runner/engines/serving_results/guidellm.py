@@ -34,6 +34,7 @@ _FIELDS: dict[str, tuple[float, dict[str, Metric]]] = {
         {
             "mean": latency.REQUEST_LATENCY,
             "median": latency.REQUEST_P50,
+            "percentiles.p90": latency.REQUEST_P90,
             "percentiles.p95": latency.REQUEST_P95,
             "percentiles.p99": latency.REQUEST_P99,
             "min": latency.REQUEST_MIN,
@@ -45,6 +46,7 @@ _FIELDS: dict[str, tuple[float, dict[str, Metric]]] = {
         {
             "mean": latency.TTFT,
             "median": latency.TTFT_P50,
+            "percentiles.p90": latency.TTFT_P90,
             "percentiles.p95": latency.TTFT_P95,
             "percentiles.p99": latency.TTFT_P99,
         },

@@ -26,12 +26,14 @@ def _numbers(records: list[Record], facts: dict[str, Any]) -> dict[str, Any]:
     seconds = total / 1e9
     outputs = sum(r["output_tokens"] for r in records)
     inputs = sum(r["num_input_tokens"] for r in records)
+    speeds = [1000 / one if one else 0.0 for one in rest]
     per_user = [r["output_tokens"] * 1000 / latency for r, latency in zip(records, latencies, strict=True)]
     return {
         "n": len(records), "input": inputs / len(records), "output": outputs / len(records),
         "total_ms": total / 1e6, "requests": len(records) / seconds, "out": outputs / seconds,
         "all": (inputs + outputs) / seconds, "latency": _percentiles(latencies), "ttft": _percentiles(first),
-        "tpot": _percentiles(rest), "user": sum(per_user) / len(per_user),
+        "tpot": _percentiles(rest), "gtps": _percentiles(speeds),
+        "user": sum(per_user) / len(per_user),
         "gpu": outputs / seconds / facts["tp"], "concurrent": sum(latencies) / (total / 1e6),
     }  # fmt: skip
 
@@ -55,8 +57,10 @@ def report_as_json(records: list[Record], facts: dict[str, Any]) -> dict[str, An
     }  # fmt: skip
     if facts["streaming"]:
         report["streaming_metrics"] = {
+            "token_output_speed_tok_s": found["gtps"]["average"],
             "avg_ttft_ms": found["ttft"]["average"], "avg_tpot_ms": found["tpot"]["average"],
             "ttft_percentiles": found["ttft"], "tpot_percentiles": found["tpot"],
+            "gen_tps_percentiles": found["gtps"],
         }  # fmt: skip
     return report
 
@@ -114,7 +118,8 @@ def _old_latency(found: dict[str, Any], facts: dict[str, Any]) -> str:
         f"Average request latency (ms):\t{found['latency']['average']:.4f}\n\n{_head('THROUGHPUT OVERVIEW ')}"
         f"Request Throughput (req/sec):\t\t  {found['requests']:.4f}\n"
         f"Total Token Throughput (tokens/sec):\t  {found['out']:.4f}\n"
-        f"Generation Token Throughput (tokens/sec): {found['user']:.4f}\n\n{_head('LATENCY OVERVIEW ')}"
+        f"Generation Token Throughput (tokens/sec): {found['gtps']['average']:.4f}\n\n"
+        f"{_head('LATENCY OVERVIEW ')}"
         f"Total Latency (ms):\t\t  {found['total_ms']:.4f}\n"
         f"Average time-to-first-token (ms): {found['ttft']['average']:.4f}\n"
         f"Average inter-token latency (ms): {found['tpot']['average']:.4f}\n"
@@ -146,8 +151,9 @@ def _new(found: dict[str, Any], facts: dict[str, Any]) -> str:
         text += (
             f"Average time-to-first-token [TTFT] (ms):          {found['ttft']['average']:.4f}\n"
             f"Average time-per-output-token [TPOT] (ms):        {found['tpot']['average']:.4f}\n"
+            f"Per User Output Speed (tps/user):                 {found['gtps']['average']:.4f}\n"
         )
-        breakdowns += [("TPOT", found["tpot"]), ("TTFT", found["ttft"])]
+        breakdowns += [("TPOT", found["tpot"]), ("TTFT", found["ttft"]), ("GTPS", found["gtps"])]
     for name, values in breakdowns:
         lines = "\n".join(f"[{name}] {key.upper():<7}: {value:.4f}" for key, value in values.items())
         text += f"\n-- {name} Breakdown (ms) -----------------------\n\n{lines}\n"

@@ -46,6 +46,8 @@ NUMBERS: dict[str, dict[str, float]] = {
     },
     "aiperf": {
         "request_latency_ms": 2500, "request_latency_p50_ms": 2480, "request_latency_p95_ms": 2750,
+        "request_latency_p90_ms": 2700, "ttft_p90_ms": 110, "inter_token_latency_p90_ms": 20,
+        "output_speed_per_user": 52.8,
         "request_latency_p99_ms": 2900, "request_latency_min_ms": 2050, "request_latency_max_ms": 2950,
         "ttft_ms": 85, "ttft_p50_ms": 80, "ttft_p95_ms": 120, "ttft_p99_ms": 150,
         "output_tokens_per_sec": 512, "requests_per_sec": 4, "output_tokens_per_sec_per_user": 51.4,
@@ -56,6 +58,7 @@ NUMBERS: dict[str, dict[str, float]] = {
     },
     "guidellm": {
         "request_latency_ms": 2400, "request_latency_p50_ms": 2350, "request_latency_p95_ms": 2600,
+        "request_latency_p90_ms": 2600, "ttft_p90_ms": 100,
         "request_latency_p99_ms": 2700, "request_latency_min_ms": 2000, "request_latency_max_ms": 2750,
         "ttft_ms": 70, "ttft_p50_ms": 66, "ttft_p95_ms": 100, "ttft_p99_ms": 125, "requests": 80,
         "mean_input_tokens": 256, "mean_output_tokens": 128,
@@ -79,7 +82,7 @@ SHAPES = {
 OWN_NAMES = {
     "vllm": "mean_itl_ms 23.75",
     "sglang": "total_output_tokens_retokenized 102311",
-    "aiperf": "output_token_throughput_per_user.avg 52.8 tokens/sec/user",
+    "aiperf": "output_token_throughput_per_user.p50 52.9 tokens/sec/user",
     "guidellm": "inter_token_latency_ms.mean 18.1",
     "inferencex": "mean_intvty 80.0",
 }

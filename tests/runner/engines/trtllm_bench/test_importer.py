@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import re
 from pathlib import Path
 from typing import Any
 
@@ -11,13 +13,16 @@ import pytest
 
 from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
+from runner.engines.trtllm_bench import output
 from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
+from runner.metrics.metric import as_number
 from runner.report.build import build_report
 from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, Report
 from runner.run import layout
+from tests.standins.bench import bench_report
 from tests.support.paths import DATA
 
 LOGGED = "[11/22/2026-10:00:00] [TRT-LLM] [I] "
@@ -201,6 +206,54 @@ def test_a_log_from_another_system_and_launcher(tmp_path: Path) -> None:
     path.write_bytes("\r\n".join(f"[1,0]<stdout>: {line}" for line in lines).encode() + b"\r\n\xff\xfe\r\n")
     ((run_dir, _),) = import_files([path])
     assert values(load_report(run_dir).configurations[0])["output_tokens_per_sec"] == 1000
+
+
+def full_report(form: str) -> tuple[str, dict[str, float]]:
+    """A report of 20 requests, and all of its numbers by name."""
+    rng = random.Random(5)
+    records = []
+    for index in range(20):
+        first, end = rng.randint(2, 9) * 10**6, rng.randint(20, 90) * 10**6
+        records.append(
+            {
+                "start_timestamp": index * 10**6, "first_token_timestamp": index * 10**6 + first,
+                "end_timestamp": index * 10**6 + end, "num_input_tokens": 16 + index, "output_tokens": 8,
+            }
+        )  # fmt: skip
+    facts = {
+        "model": "m", "version": "1.2.1", "backend": "Pytorch", "tp": 2, "streaming": True,
+        "engine_dir": "/e", "limits": {"max_input_len": 1024, "max_seq_len": 2048},
+    }  # fmt: skip
+    if form == "json":
+        text = json.dumps(bench_report.report_as_json(records, facts))
+        stated = output.json_report(text.encode())
+    else:
+        facts |= {} if form == "1.2" else {"version": "0.16.0"}
+        version, command = ((1, 2), "throughput") if form == "1.2" else ((0, 16), form)
+        text = f"{LOGGED}{bench_report.report_as_text(version, command, records, facts)}"
+        ((stated, _),) = output.printed_reports(text)
+    numbers = {name: as_number(value) for name, value in stated.items()}
+    return text, {name: number for name, number in numbers.items() if number}
+
+
+NOT_IN_TABLE = re.compile(
+    r"\[(TTFT|TPOT)\] (MIN|MAX|AVERAGE)|\[GTPS\]|\[Latency\] AVERAGE|"
+    r"(ttft|tpot)_percentiles\.(min|max|average)|gen_tps_percentiles|percentiles_ms\.average|"
+    r"world_info|(TP|PP) Size|Max |Issue Rate|KV Memory|Number of Sequences|GENERATION LATENCY|"
+    r"Acceptance Rate"
+)
+"""Repeats of a mean, extremes of two times, percentiles that follow from others, and settings."""
+
+
+@pytest.mark.parametrize("form", ["json", "1.2", "throughput", "latency"])
+def test_every_number_of_a_report_is_in_the_table(tmp_path: Path, form: str) -> None:
+    text, stated = full_report(form)
+    found = imported(tmp_path, report_json=text) if form == "json" else imported(tmp_path, run_log=text)
+    (configuration,) = found.configurations
+    shown = {row.value for row in configuration.rows if row.value is not None}
+    expected = {name: number for name, number in stated.items() if not NOT_IN_TABLE.search(name)}
+    assert len(expected) >= 8
+    assert {name for name, number in expected.items() if number not in shown} == set()
 
 
 # --- several files ------------------------------------------------------------------------------------------
