@@ -15,8 +15,6 @@ from runner.schema.slurm import Slurm
 
 RANK_PROGRAMS = str(Path(__file__).resolve().parents[1])
 """The folder of our programs that run in the place of the stages; containers mount it"""
-BENCH_LAUNCHER = "trtllm-llmapi-launch"
-"""TensorRT-LLM's script that makes the tasks of srun the ranks of its LLM API"""
 
 
 @dataclass(frozen=True)

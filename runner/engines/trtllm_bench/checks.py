@@ -10,7 +10,6 @@ from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.host_memory import host_memory_check
 from runner.engines.mpi import slot_check
 from runner.engines.mpi.hosts import is_several
-from runner.engines.slurm import BENCH_LAUNCHER
 from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
@@ -26,6 +25,7 @@ from runner.engines.trtllm_bench.memory import (
 from runner.engines.trtllm_bench.options import FIRST, Part, Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import Plan
+from runner.ranks.launched_command import LAUNCHER
 
 ENGINES_WORKSPACE = 3
 """Disk space of a build in multiples of the weights: converted, built, and the engine's copy."""
@@ -169,10 +169,10 @@ def _spawning(profile: BenchProfile, probe: ProbeAnswer) -> Iterator[Check]:
         yield Check("spawning", "pass", "srun and trtllm-llmapi-launch start the ranks")
         return
     if is_several(profile.launch.mpirun):
-        found = probe.programs.get(BENCH_LAUNCHER)
+        found = probe.programs.get(LAUNCHER)
         verdict: Verdict = "pass" if found else "warn"
-        absent = f"{BENCH_LAUNCHER} is neither next to the interpreter nor on PATH"
-        yield Check(BENCH_LAUNCHER, verdict, found or absent)
+        absent = f"{LAUNCHER} is neither next to the interpreter nor on PATH"
+        yield Check(LAUNCHER, verdict, found or absent)
         return
     if probe.env.get("SLURM_JOB_ID") and profile.launch.env.get("SLURM_JOB_ID") != "":
         text = "this is a Slurm job, in which MPI often cannot spawn the ranks of trtllm-bench"

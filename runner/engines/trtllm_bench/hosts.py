@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
+from pathlib import Path
 
 from runner.engines.mpi import ROOT_ENV, MpirunProgram, RankLaunch, find_mpirun, launch_env
 from runner.engines.mpi.hosts import is_several
-from runner.engines.slurm import BENCH_LAUNCHER, Place, ranks_argv, task_argv
+from runner.engines.slurm import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.installation import program_of
 from runner.engines.trtllm_bench.installation import BenchInstallation
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
+from runner.ranks import launched_command
+from runner.ranks.launched_command import LAUNCHER
 from runner.schema.base import Mpirun
 
 ENV = {"PYTHONUNBUFFERED": "1", **ROOT_ENV}
+_COMMAND = str(Path(launched_command.__file__).resolve())
 _NOT_USED = MpirunProgram("mpirun", "unknown", "")
 
 
@@ -26,34 +31,54 @@ def rank_launch(profile: BenchProfile, installation: BenchInstallation) -> RankL
     section = profile.launch.mpirun
     mpirun = _open_mpirun(section, installation.python) if is_several(section) else _NOT_USED
     env = ENV | launch_env(mpirun, section) | profile.launch.env
+    if is_several(section) or profile.launch.slurm is not None:
+        env |= _path_env(profile, installation)
     return RankLaunch(mpirun, section, profile.parallel.ranks, env)
 
 
-def launcher_words(launch: RankLaunch, profile: BenchProfile, installation: BenchInstallation) -> list[str]:
-    """Return the words before the tool that give it ranks on all hosts; empty: it spawns them itself."""
+def hosts_argv(
+    launch: RankLaunch, profile: BenchProfile, installation: BenchInstallation, argv: Sequence[str]
+) -> list[str]:
+    """Return the command that runs the tool with its ranks on all hosts; without hosts, it spawns them."""
     if not launch.nodes:
-        return []
-    world = program_of(BENCH_LAUNCHER, profile.launch, installation.python, installation.file_system)
-    return [*launch.argv(as_called=True), world]
+        return list(argv)
+    script = program_of(LAUNCHER, profile.launch, installation.python, installation.file_system)
+    return [*launch.argv(as_called=True), *_launched(script, installation, argv)]
 
 
-def job_words(profile: BenchProfile, installation: BenchInstallation, place: Place, name: str) -> list[str]:
-    """Return what starts a stage in a job of Slurm; empty: there is none."""
+def job_argv(
+    profile: BenchProfile, installation: BenchInstallation, place: Place, name: str, argv: Sequence[str]
+) -> list[str]:
+    """Return the command that runs a stage in a job of Slurm; without one, the command itself."""
     slurm, ranks = profile.launch.slurm, profile.parallel.ranks
     if slurm is None:
-        return []
+        return list(argv)
     if name == "dataset":
-        return task_argv(slurm, place, gpus=0)
+        return [*task_argv(slurm, place, gpus=0), *argv]
     folder = os.path.dirname(installation.program)
-    script = f"{folder}/{BENCH_LAUNCHER}" if folder else BENCH_LAUNCHER
-    return [*ranks_argv(slurm, place, ranks, gpus=ranks), script]
+    script = f"{folder}/{LAUNCHER}" if folder else LAUNCHER
+    return [*ranks_argv(slurm, place, ranks, gpus=ranks), *_launched(script, installation, argv)]
+
+
+def _launched(script: str, installation: BenchInstallation, argv: Sequence[str]) -> list[str]:
+    """Return the launcher with a command that ends it after a failure; see `launched_command.py`."""
+    return [script, installation.python, _COMMAND, *map(launched_command.encode, argv)]
+
+
+def _path_env(profile: BenchProfile, installation: BenchInstallation) -> dict[str, str]:
+    """Return PATH for the launcher, which starts its ranks with the first `python` and `python3` on it."""
+    folder = os.path.dirname(installation.python)
+    if not folder:
+        return {}
+    rest = profile.launch.env.get("PATH", os.environ.get("PATH", os.defpath))
+    return {"PATH": os.pathsep.join(dict.fromkeys([folder, *rest.split(os.pathsep)]))}
 
 
 def _open_mpirun(section: Mpirun, python: str) -> MpirunProgram:
     found = find_mpirun(section.path, python)
     if found.flavour != "openmpi":
         raise UserError(
-            f"launch.mpirun.path: {found.path} is not Open MPI's, and {BENCH_LAUNCHER} takes the number of"
+            f"launch.mpirun.path: {found.path} is not Open MPI's, and {LAUNCHER} takes the number of"
             " ranks from Open MPI or Slurm only",
             hint="set launch.mpirun.path to the mpirun of the Open MPI that mpi4py uses",
         )

@@ -32,7 +32,7 @@ from runner.engines.trtllm_bench.arguments import (
 )
 from runner.engines.trtllm_bench.compatibility import find_incompatibilities, unverified_options
 from runner.engines.trtllm_bench.dataset import RequestSummary
-from runner.engines.trtllm_bench.hosts import job_words, launcher_words, rank_launch
+from runner.engines.trtllm_bench.hosts import hosts_argv, job_argv, rank_launch
 from runner.engines.trtllm_bench.installation import BenchInstallation, find_installation, read_helps
 from runner.engines.trtllm_bench.memory import predict_memory, weights_folder
 from runner.engines.trtllm_bench.model_work import decode_reads_of
@@ -295,7 +295,6 @@ class BenchPlanner:
         options_file, copy_in = self._options_file()
         places = self._engine_dir(engine), self._dataset_file(dataset), options_file
         argv = [
-            *launcher_words(self.launch, profile, self.installation),
             self.installation.program,
             *to_argv(group_options(profile, self.tool, tokenizer(profile, self.tool))),
             profile.benchmark.command,
@@ -303,6 +302,7 @@ class BenchPlanner:
             *to_argv([(FILES.get(what, "output_json"), path) for what, path in files.items()]),
             *profile.benchmark.extra_args,
         ]
+        argv = hosts_argv(self.launch, profile, self.installation, argv)
         stage = self._stage("benchmark", argv, skip, folders=[folder], copy_in=copy_in)
         if skip is not None:
             return stage
@@ -354,7 +354,7 @@ class BenchPlanner:
         env = profile.launch.env if name == "dataset" else dict(self.launch.env)
         container_ref = ""
         mounts = [str(self.run_dir), profile.paths.work, str(MAKER.parent)]
-        argv = [*job_words(profile, self.installation, Place(str(self.run_dir), mounts), name), *argv]
+        argv = job_argv(profile, self.installation, Place(str(self.run_dir), mounts), name, argv)
         if inside is not None:
             command = container.wrap_command(
                 inside,

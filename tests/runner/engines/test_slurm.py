@@ -83,7 +83,8 @@ def test_tasks_become_the_ranks_of_trtllm_bench() -> None:
     assert "--ntasks=1" in dataset.argv
     assert "--ntasks=16" in benchmark.argv
     index = benchmark.argv.index("trtllm-llmapi-launch")
-    assert benchmark.argv[index + 1].endswith("trtllm-bench")
+    assert benchmark.argv[index + 2].endswith("/launched_command.py")
+    assert benchmark.argv[index + 3].endswith("trtllm-bench")
     mounts = next(word for word in benchmark.argv if word.startswith("--container-mounts="))
     assert mounts.startswith("--container-mounts=/runs/r:/runs/r,")
     assert mounts.endswith(",/m:/m")

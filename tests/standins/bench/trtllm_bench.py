@@ -21,6 +21,7 @@ from typing import Any, NoReturn
 
 from bench_options import options_of, parse
 from bench_report import report_as_json, report_as_text
+from launched_ranks import ask
 
 VERSION = importlib.metadata.version("tensorrt_llm")
 NUMBER = tuple(int(part) for part in VERSION.split(".")[:2])
@@ -50,11 +51,16 @@ def info(text: str) -> None:
 
 
 def _spawn(options: dict[str, str]) -> list[subprocess.Popen[bytes]]:
-    """Start ranks, each in its own session, as MPI's daemon does."""
+    """Start ranks, each in its own session, as MPI's daemon does; those of a launcher have been started."""
     count = int(options.get("tp", options.get("tp_size", "1"))) * int(options.get("pp", "1"))
     if options.get("engine_dir"):
         mapping = _engine(options)["pretrained_config"]["mapping"]
         count = mapping["tp_size"] * mapping["pp_size"]
+    if "TLLM_SPAWN_PROXY_PROCESS" in os.environ:
+        found = int(ask("ranks"))
+        if found != count:
+            raise RuntimeError(f"the launcher has {found} ranks, and {count} are needed")
+        return []
     return [
         subprocess.Popen([sys.executable, "-c", CHILD], start_new_session=True)
         for _ in range(count if count > 1 else 0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from runner.engines.registry import make_plan
 from runner.errors import UserError
 from runner.events import Slo
 from runner.plan.plan import Plan, Stage
+from runner.ranks import launched_command
 from tests import standins
 from tests.integration.trtllm.support import merged
 from tests.integration.trtllm_bench.support import MODEL, profile
@@ -70,12 +72,17 @@ def test_no_mpirun_stands_before_it(tmp_path: Path) -> None:
 @pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_on_several_hosts_a_launcher_gives_it_ranks(tmp_path: Path) -> None:
     here = os.uname().nodename
-    launch = {"mpirun": {"hosts": [here, "b"]}, "env": {"HF_HOME": "/hf"}}
-    found = plan(tmp_path, "1.2.1", parallel={"tp": 4}, benchmark={"backend": "pytorch"}, launch=launch)
+    launch = {"mpirun": {"hosts": [here, "b"]}, "env": {"HF_HOME": "/hf", "PATH": "/bin"}}
+    benchmark = {"backend": "pytorch", "extra_args": ["--note", "two words"]}
+    found = plan(tmp_path, "1.2.1", parallel={"tp": 4}, benchmark=benchmark, launch=launch)
     before, _, behind = words(found.stages[-1]).partition(" trtllm-llmapi-launch ")
     assert " -x HF_HOME" in before
     assert f"mpirun -n 4 --host {here}:2,b:2 -x TRTBENCH_RUN" in before
-    assert behind.startswith("trtllm-bench --model ")
+    program = behind.partition(f" {launched_command.__file__} ")[2]
+    assert program.startswith("trtllm-bench --model ")
+    assert program.endswith(" --note two%20words")
+    # The launcher takes the interpreter of its ranks from PATH.
+    assert found.stages[-1].env["PATH"] == f"{Path(sys.executable).parent}:/bin"
     assert found.devices == ["gpu-0", "gpu-1"]
     assert found.nodes is not None
     assert found.nodes.devices[1] == ["cuda:0", "cuda:1"]
