@@ -29,6 +29,7 @@ the error of the mean. If n is too small, the bound on that side does not exist 
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -250,6 +251,7 @@ def _flat_top(share: float) -> float:
     return 1.0 if share <= 0.5 else 2 * (1 - share)
 
 
+@functools.lru_cache(maxsize=4096)
 def order_ranks(n: int, p: float, level: float = LEVEL) -> tuple[int | None, int | None]:
     """Return the ranks (1 to n) of order statistics that bound the p-quantile of independent values, 0 < p <
     1.
