@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 from runner.metrics import Metric
 from runner.sweep.board import Board, BoardPoint
@@ -35,7 +36,7 @@ class BoardView:
     per: Per = "gpu"
     """what the throughput of the trades is counted for"""
 
-    @property
+    @cached_property
     def metrics(self) -> list[Metric]:
         return shown_metrics(self.board)
 
@@ -50,7 +51,7 @@ class BoardView:
         """Whether the columns are metrics; with two axes they are the values of the second."""
         return self.view.columns is None
 
-    @property
+    @cached_property
     def matrix(self) -> Matrix:
         return make_matrix(self.board, self.view)
 
@@ -61,7 +62,7 @@ class BoardView:
             return len(self.metrics)
         return len(self.board.axes[self.view.columns].values)
 
-    @property
+    @cached_property
     def point(self) -> BoardPoint | None:
         """The point under the cursor."""
         line = self.matrix.points[self.row]
@@ -161,7 +162,7 @@ class BoardView:
         axes = zip(self.board.axes, at, strict=True)
         return [(axis.title, axis.values[value]) for axis, value in axes if axis.path != LENGTHS]
 
-    @property
+    @cached_property
     def trades(self) -> list[Trade]:
         """The points of the plot."""
         return [trade for trade in trades(self.board, self.per) if trade.point.lengths == self.lengths]
