@@ -11,9 +11,8 @@ from runner import paths
 from runner.compare import Comparison, compare, load_sides
 from runner.events import GpuIdentity
 from runner.plan.plan import Configuration, ModelWeights, Plan, Stage, SweepMembership
-from runner.report.build import build_report
-from runner.report.files import read_state, write_report
 from runner.run import layout
+from tests.support.reports import write_report_of
 from tests.support.simulated import latencies
 
 PROFILE = """\
@@ -63,7 +62,7 @@ def run(
         pass
     log = list(_events(run_dir.name, measured, host, gpu, ranks, status, second + 86400 * (day - 1), boot))
     (run_dir / layout.EVENTS).write_bytes(b"".join(ev.encode(event) for event in log))
-    write_report(run_dir, build_report(plan, read_state(run_dir)))
+    write_report_of(run_dir, plan)
     return run_dir
 
 

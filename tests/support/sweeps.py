@@ -10,8 +10,6 @@ from runner import events as ev
 from runner import paths
 from runner.plan.plan import Configuration
 from runner.profile.file import load_text
-from runner.report.build import build_report
-from runner.report.files import read_state, write_report
 from runner.run import liveness
 from runner.schema.base import Profile
 from runner.sweep import directory
@@ -25,6 +23,7 @@ from runner.sweep.directory import (
 )
 from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec
 from runner.util import processes
+from tests.support.reports import write_report_of
 from tests.support.runs import record, single
 
 TINY = """\
@@ -138,5 +137,5 @@ def recorded(
         ]
     run_dir = record(paths.runs_dir() / run, plan, log)
     if status is not None:
-        write_report(run_dir, build_report(plan, read_state(run_dir)))
+        write_report_of(run_dir, plan)
     return run_dir
