@@ -7,13 +7,14 @@ from hypothesis import strategies as st
 from runner.engines.model_shape import TransformerShape
 from runner.engines.torch.profile import Parallel, TorchBenchmark, TorchModel, TorchProfile
 from runner.schema.base import Launch, Mpirun
+from tests.support.characters import ASCII
 
 _number = st.integers(1, 10**6)
 _text = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=30)
 _some_text = st.text(
     st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1, max_size=30
 )
-_name = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
+_name = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True, alphabet=ASCII)
 _positive = st.floats(1e-300, 1e17)
 
 
@@ -66,7 +67,9 @@ def torch_profiles(draw: st.DrawFn) -> TorchProfile:
             mpirun=Mpirun(path=draw(st.none() | _some_text), args=draw(st.lists(_text, max_size=3))),
             env=draw(
                 st.dictionaries(
-                    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True), _text, max_size=3
+                    st.from_regex(r"[A-Za-z_][A-Za-z0-9_]{0,9}", fullmatch=True, alphabet=ASCII),
+                    _text,
+                    max_size=3,
                 )
             ),
         ),

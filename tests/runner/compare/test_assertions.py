@@ -27,6 +27,7 @@ from runner.events import RunStatus
 from runner.history import baseline
 from runner.history.lookup import find_run
 from runner.run import layout
+from tests.support import characters
 from tests.support.compared_runs import PROFILE, run, some
 
 ANY = st.floats(min_value=0.5, max_value=100)
@@ -54,7 +55,7 @@ class TestLanguage:
         term = parse_assertion(f"latency_ms < {text}").right
         assert evaluate(term, lambda _: 0.0) == pytest.approx(eval(text))
 
-    @given(st.text(max_size=40))
+    @given(st.text(characters.ANY, max_size=40))
     def test_whatever_is_written_is_an_assertion_or_a_sentence(self, text: str) -> None:
         said = ""
         try:

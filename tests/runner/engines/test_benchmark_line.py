@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.engines.benchmark_line import KEYS, MARK, parse, parse_csv_row, parse_result, results_in
+from tests.support import characters
 
 LINE = (
     "[BENCHMARK] engine_dir qwen world_size 1 num_heads 28 num_kv_heads 4 num_layers 28 hidden_size 3584"
@@ -108,7 +109,7 @@ def test_other_lines(line: str) -> None:
     assert parse_result(line) is None
 
 
-@given(st.text())
+@given(st.text(characters.ANY))
 def test_any_text_is_survived(text: str) -> None:
     parse_result(text)
     list(results_in(text))

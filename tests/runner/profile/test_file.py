@@ -43,7 +43,7 @@ def named(name: str, description: str = "") -> TorchProfile:
 @example(named("x", "\x85\u2028\ufeff\r\n\t\x1b"))
 @example(named("x", "\x85"))
 @example(named("x", "模型 🚀"))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_what_is_written_is_read_back(profile: Profile) -> None:
     assert load_text(to_yaml(profile), "p.yaml") == profile
 

@@ -21,6 +21,7 @@ from runner.util.foreign_text import (
     terminal_lines,
 )
 from runner.util.markdown import table
+from tests.support import characters
 
 PARSER = MarkdownIt("commonmark").enable(["table", "strikethrough"])
 
@@ -101,7 +102,7 @@ def test_bytes_of_file_names_are_kept_unless_they_form_a_control() -> None:
     assert terminal_lines("\udcff\udcc2\udc9b\udcc3\udca9", keep_bytes=True) == "\udcff·é"
 
 
-@given(st.text(max_size=30))
+@given(st.text(characters.ANY, max_size=30))
 @example("\x7f\x9b\u2028\U000e0041")
 def test_json_is_ascii_and_has_the_same_content(text: str) -> None:
     document = ascii_json(msgspec.json.encode({text: [text]}))
