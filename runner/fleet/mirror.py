@@ -20,11 +20,11 @@ import msgspec
 
 from runner import paths
 from runner.fleet.run_source import SENT_WHOLE, is_growing
-from runner.fleet.wire import CaughtUp, Follow, Piece, Restart, Stamp, Whole, WireError
+from runner.fleet.wire import CaughtUp, Follow, Piece, Place, Restart, Stamp, Whole, WireError
 from runner.run import layout
-from runner.run.liveness import MIRROR_PROBLEM
+from runner.run.liveness import MIRROR_PLACE, MIRROR_PROBLEM
 from runner.util.disk import free_bytes
-from runner.util.files import FILE_MODE, make_folders, read_file, write_new
+from runner.util.files import FILE_MODE, make_folders, read_file, write_atomically, write_new
 
 PROGRESS = ".mirror.json"
 """how far the copy has come, next to its files"""
@@ -119,7 +119,7 @@ class Mirror:
 
     def request(self) -> Follow:
         """Return the request for what is missing."""
-        return Follow(self.run, dict(self.progress.at), dict(self.progress.have))
+        return Follow(self.run, dict(self.progress.at), dict(self.progress.have), place=True)
 
     def is_complete(self) -> bool:
         """Check whether the copy has had everything at some time, whoever wrote it."""
@@ -131,7 +131,7 @@ class Mirror:
         """Check whether the copy is a run for its readers."""
         return (self.run_dir / layout.PLAN).is_file()
 
-    def apply(self, message: Piece | Whole | Restart | CaughtUp) -> None:
+    def apply(self, message: Piece | Whole | Place | Restart | CaughtUp) -> None:
         """Write what arrived.
 
         Raises:
@@ -145,6 +145,8 @@ class Mirror:
                 self._append(message)
             case Whole():
                 self._write(message)
+            case Place():
+                write_atomically(self.run_dir / MIRROR_PLACE, msgspec.json.encode(message.queued))
             case Restart():
                 self._restart(message.name)
             case CaughtUp():

@@ -24,6 +24,7 @@ from runner.fleet.wire import (
     ListRuns,
     Piece,
     Ping,
+    Place,
     Pong,
     Receiver,
     Refused,
@@ -227,7 +228,7 @@ class Connection:
         match reply:
             case Listing():
                 host.listing, host.listed_at = _checked(reply), self._clock()
-            case Piece() | Whole() | Restart() | CaughtUp():
+            case Piece() | Whole() | Place() | Restart() | CaughtUp():
                 mirror = host.mirrors.get(reply.run)
                 if mirror is not None and reply.run in self._following:
                     self._write(mirror, reply)
@@ -242,7 +243,7 @@ class Connection:
             case Pong():
                 pass
 
-    def _write(self, mirror: Mirror, reply: Piece | Whole | Restart | CaughtUp) -> None:
+    def _write(self, mirror: Mirror, reply: Piece | Whole | Place | Restart | CaughtUp) -> None:
         try:
             mirror.apply(reply)
         except DiskFullError as full:

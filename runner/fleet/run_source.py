@@ -18,8 +18,10 @@ from pathlib import Path
 from runner.archive.pack import public_files
 from runner.errors import UserError
 from runner.events import decode_lines
+from runner.events.job import JobQueued
 from runner.events.journal import LineReader
-from runner.fleet.wire import CaughtUp, Piece, Refused, Reply, Restart, Stamp, Whole
+from runner.fleet.wire import CaughtUp, Piece, Place, Refused, Reply, Restart, Stamp, Whole
+from runner.history.job_watch import waiting_job
 from runner.history.recovery import recover
 from runner.history.run_feed import LIVENESS_S
 from runner.plan.masking import Mask, reader_mask
@@ -46,13 +48,16 @@ def is_growing(name: str) -> bool:
 class RunSource:
     """Reads one run for one connection."""
 
-    def __init__(self, run_dir: Path, at: Mapping[str, int], have: Mapping[str, Stamp]) -> None:
+    def __init__(
+        self, run_dir: Path, at: Mapping[str, int], have: Mapping[str, Stamp], *, place: bool = False
+    ) -> None:
         """Start where the other side is.
 
         Args:
             run_dir: the run.
             at: offsets of the growing files that it has.
             have: versions of the other files that it has.
+            place: send the place of its job in the queue of Slurm until the run starts.
 
         Raises:
             UserError: the directory is not a run that this version can read.
@@ -65,7 +70,9 @@ class RunSource:
         self._readers: dict[str, LineReader] = {}
         self._at = {name: at for name, at in at.items() if is_growing(name) and at >= 0}
         self._caught_up = False
-        self._looked = -math.inf
+        self._looked = self._asked = -math.inf
+        self._wants_place = place
+        self._place: JobQueued | None = None
 
     @cached_property
     def _public(self) -> Mapping[str, bytes] | None:
@@ -90,6 +97,8 @@ class RunSource:
         ):
             found = True
             yield message
+        if not found and self._wants_place:
+            yield from self._changed_place()
         if not found and not self._caught_up:
             self._caught_up = True
             yield CaughtUp(self.run)
@@ -100,6 +109,17 @@ class RunSource:
         if now - self._looked > LIVENESS_S and not (self._run_dir / layout.REPORT).exists():
             self._looked = now
             recover(self._run_dir, wait=False)
+
+    def _changed_place(self) -> Iterator[Place]:
+        """Yield the place of its job in the queue of Slurm if it has changed, until the log begins."""
+        now = time.monotonic()
+        if now - self._asked < LIVENESS_S or (self._run_dir / layout.EVENTS).exists():
+            return
+        self._asked = now
+        place = waiting_job(self._run_dir, wait=False)
+        if place is not None and place != self._place:
+            self._place = place
+            yield Place(self.run, place)
 
     def _stage_logs(self) -> list[str]:
         try:

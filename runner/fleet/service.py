@@ -131,7 +131,9 @@ class Service:
         try:
             if len(self._sources) >= MOST_FOLLOWED:
                 raise UserError(f"this connection follows {MOST_FOLLOWED} runs already")
-            self._sources[request.run] = RunSource(_run_dir(request.run), request.at, request.have)
+            self._sources[request.run] = RunSource(
+                _run_dir(request.run), request.at, request.have, place=request.place
+            )
         except UserError as error:
             self._replies.append(Refused(request.run, one_line(str(error.args[0]))))
 

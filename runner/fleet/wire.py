@@ -14,6 +14,7 @@ from typing import Generic, TypeVar
 import msgspec
 
 from runner import VERSION
+from runner.events.job import JobQueued
 from runner.fleet.machine import Machine
 from runner.history.run_entry import RunFacts
 
@@ -62,6 +63,8 @@ class Follow(msgspec.Struct, frozen=True, tag="follow"):
     """growing files that are here already: bytes of the original that were read"""
     have: dict[str, Stamp]
     """other files that are here already"""
+    place: bool = False
+    """send its place in the queue of Slurm; a program that does not know this message does not ask for it"""
 
 
 class Unfollow(msgspec.Struct, frozen=True, tag="unfollow"):
@@ -122,6 +125,13 @@ class Whole(msgspec.Struct, frozen=True, tag="whole"):
     data: bytes
 
 
+class Place(msgspec.Struct, frozen=True, tag="place"):
+    """The place of a run that has not started in the queue of Slurm."""
+
+    run: str
+    queued: JobQueued
+
+
 class Restart(msgspec.Struct, frozen=True, tag="restart"):
     """A growing file became shorter; its pieces start at 0 again."""
 
@@ -152,7 +162,7 @@ class Pong(msgspec.Struct, frozen=True, tag="pong"):
     number: int
 
 
-Reply = Listing | Piece | Whole | Restart | CaughtUp | Refused | StopAnswer | Pong
+Reply = Listing | Piece | Whole | Place | Restart | CaughtUp | Refused | StopAnswer | Pong
 
 Incoming = TypeVar("Incoming")
 

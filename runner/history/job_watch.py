@@ -6,11 +6,18 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from runner.events.job import JobQueued
 from runner.run.job import OUTPUT, Job, read_job
+from runner.run.layout import UNREADABLE
+from runner.run.liveness import MIRROR_PLACE, is_mirror
 from runner.slurm.queue import find_in_queue, find_record, why_unknown
 from runner.slurm.records import JobRecord, queued_event
+from runner.util.files import read_file
 
+_MOST_PLACE = 1 << 16
+"""bytes of the copied place of a run"""
 SUBMITTED_S = 30.0
 """How long a new job may be missing in the queue: the last answer is from before it was submitted"""
 
@@ -49,8 +56,20 @@ def job_log(run_dir: Path) -> str:
         return ""
 
 
+def _copied_place(run_dir: Path) -> JobQueued | None:
+    try:
+        return msgspec.json.decode(read_file(run_dir / MIRROR_PLACE, _MOST_PLACE), type=JobQueued)
+    except (OSError, *UNREADABLE):
+        return None
+
+
 def waiting_job(run_dir: Path, *, wait: bool) -> JobQueued | None:
-    """Return the place of a run in the queue of Slurm as an event; None: it does not wait there."""
+    """Return the place of a run in the queue of Slurm as an event; None: it does not wait there.
+
+    Of the copy of another machine's run it is the place that arrived last.
+    """
+    if is_mirror(run_dir):
+        return _copied_place(run_dir)
     job = read_job(run_dir)
     if job is None:
         return None

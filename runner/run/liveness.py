@@ -29,6 +29,8 @@ from runner.util.processes import boot_id, machine_id, pid_namespace, start_time
 POLL_S = 0.1
 MIRROR_PROBLEM = ".problem"
 """in the copy of another machine's run: why nothing new arrives, while that is so"""
+MIRROR_PLACE = ".place.json"
+"""in the copy of another machine's run: its place in the queue of Slurm before it started, as an event"""
 
 
 class Owner(msgspec.Struct, frozen=True):

@@ -242,6 +242,19 @@ def test_an_unanswered_stop_is_asked_again_after_a_cut(machines: Machines) -> No
     assert answer.startswith("there is no run")
 
 
+def test_a_copy_shows_the_place_in_the_queue_of_slurm(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_dir = machines.add_run([])
+    (run_dir / layout.EVENTS).unlink(missing_ok=True)
+    place = ev.JobQueued(t=0, job="17", reason="Resources", priority=42, partition="main")
+    monkeypatch.setattr("runner.fleet.run_source.waiting_job", lambda run_dir, wait: place)
+    feed = open_feed(copied(machines, run_dir))
+    feed.drain(1.0)
+    assert feed.state.status == "queued"
+    assert feed.state.job_queued == place
+
+
 def test_a_reader_sees_that_nothing_arrives_and_why(machines: Machines) -> None:
     copy = copied(machines, machines.add_run(iterations(5)))
     feed = open_feed(copy)
