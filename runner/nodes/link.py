@@ -137,7 +137,7 @@ class NodeLink:
             node: [address.partition(" ")[0] for address in peer.joined.network.values()]
             for node, peer in self.peers.items()
         }
-        return match_hosts(self.launch.hosts, own)
+        return match_hosts(self.launch.hosts, own, self.first)
 
     def _missing(self) -> str:
         known = self.hosts()

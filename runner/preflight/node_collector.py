@@ -7,7 +7,6 @@ import os
 import secrets
 import selectors
 import signal
-import socket
 import subprocess
 import time
 from collections import deque
@@ -17,6 +16,7 @@ from typing import IO
 
 import msgspec
 
+from runner.nodes.node_names import match_hosts
 from runner.plan.node_launch import NodeLaunch
 from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong, decode_message
 from runner.util import processes
@@ -135,14 +135,19 @@ def _kill_leftovers(tag: str) -> None:
 
 def _report(launch: NodeLaunch, talk: _Conversation, began: float, exit_code: int | None) -> NodeReport:
     found: list[NodeHeard] = []
+    here = os.uname().nodename
+    addresses = {
+        answer.node: [interface.address for interface in answer.interfaces]
+        for answer in talk.answers.values()
+    }
+    node_of = match_hosts(launch.hosts, addresses, here)
     free = list(launch.hosts)
     for sender, answer in talk.answers.items():
-        host = next((host for host in free if _is_host(host, answer)), "")
+        host = next((host for host in free if node_of.get(host) == answer.node), "")
         if host:
             free.remove(host)
         found.append(NodeHeard(answer, host, talk.clocks.get(sender)))
     place = {host: index for index, host in enumerate(launch.hosts)}
-    here = os.uname().nodename
     found.sort(key=lambda one: (place.get(one.host, len(place)), one.answer.node != here, one.answer.node))
     return NodeReport(
         launch=launch,
@@ -153,22 +158,6 @@ def _report(launch: NodeLaunch, talk: _Conversation, began: float, exit_code: in
         exit_code=exit_code,
         lines=tuple(talk.lines),
     )
-
-
-def _is_host(host: str, answer: NodeAnswer) -> bool:
-    """Check whether a name or address in the host list is that of a node."""
-    if host in (answer.node, answer.node.partition(".")[0]) or host.partition(".")[0] == answer.node:
-        return True
-    addresses = {interface.address for interface in answer.interfaces}
-    if host in addresses:
-        return True
-    if host in ("localhost", "127.0.0.1"):
-        return answer.node == os.uname().nodename
-    try:
-        found = socket.getaddrinfo(host, None, proto=socket.IPPROTO_TCP)
-    except OSError:
-        return False
-    return any(str(address[0]) in addresses for *_, address in found)
 
 
 @dataclass
