@@ -1,4 +1,4 @@
-"""Results of GuideLLM: `benchmarks.json`, version 1 of the report.
+"""Results of GuideLLM: `benchmarks.json`, versions 1 (0.4 to 0.6) and 2 (0.7 and later) of the report.
 
 Request latencies are in seconds, times to the first token in milliseconds; numbers are those of the requests
 that succeeded. Not mapped, because they are other quantities: `inter_token_latency_ms` is weighted by tokens,
@@ -8,7 +8,7 @@ out warm-up and cool-down.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from runner.engines.imported import ImportedRun
 from runner.engines.interface import Importer
@@ -25,7 +25,7 @@ from runner.state.configuration import RESULT_PROGRAMS
 
 ENGINE = "guidellm"
 PROGRAM = RESULT_PROGRAMS[ENGINE]
-_VERSION = 1
+_VERSIONS = (1, 2)
 _FIELDS: dict[str, tuple[float, dict[str, Metric]]] = {
     "prompt_token_count": (1, {"mean": serving.MEAN_INPUT}),
     "output_token_count": (1, {"mean": serving.MEAN_OUTPUT}),
@@ -63,6 +63,11 @@ _OTHERS = (
 )
 
 
+_MOST_WARNINGS = 10
+_MOST_CHARS = 200
+"""of a warning of the program"""
+
+
 def read(source: SourceFile) -> ForeignFile | None:
     """Return the benchmarks in a file; None for a file of another program.
 
@@ -75,9 +80,10 @@ def read(source: SourceFile) -> ForeignFile | None:
     about = json_fields.object_at(data, "metadata")
     if "guidellm_version" not in about and "args" not in data:
         return None
-    if about.get("version") != _VERSION:
+    if about.get("version") not in _VERSIONS:
+        known = " and ".join(map(str, _VERSIONS))
         raise UserError(
-            f"{source.path}: has {_stated(about)}; of GuideLLM reports of version {_VERSION} are known",
+            f"{source.path}: has {_stated(about)}; of GuideLLM reports of version {known} are known",
             hint="give the benchmarks.json of GuideLLM 0.4 or later",
         )
     found = data["benchmarks"]
@@ -110,21 +116,35 @@ def _benchmark(report: Data, data: object, place: str) -> ForeignBenchmark:
             value = json_fields.number_at(numbers, inner, f"{place}: metrics.{field}.successful")
             if value is not None and value > 0:
                 metrics[metric] = value * factor
-    strategy = json_fields.object_at(json_fields.object_at(data, "config"), "strategy")
+    setup = json_fields.object_at(data, "config")
+    strategy = json_fields.object_at(setup, "strategy")
     kind = json_fields.text_at(strategy, "type_")
     concurrency = _concurrency(strategy, kind, place)
-    args = json_fields.object_at(report, "args")
     version = json_fields.text_at(json_fields.object_at(report, "metadata"), "guidellm_version")
     one = ForeignBenchmark(
         place=place,
-        model=json_fields.text_at(args, "model"),
+        model=_model(report, setup),
         settings=f"version {version}" if version else "",
         metrics=metrics,
         others={**benchmark.flatten({"strategy": strategy}), **_others(data, measured)},
         concurrency=concurrency,
-        remarks=tuple(_remarks(totals, kind, concurrency, place)),
+        remarks=(*_remarks(totals, kind, concurrency, place), *_own_warnings(data)),
     )
     return benchmark.reject_incomplete(one, PROGRAM)
+
+
+def _model(report: Data, setup: Data) -> str:
+    """Return the model, which every version states for the back end, and the older ones also among `args`."""
+    stated = json_fields.text_at(json_fields.object_at(setup, "backend"), "model")
+    return stated or json_fields.text_at(json_fields.object_at(report, "args"), "model")
+
+
+def _own_warnings(data: Data) -> Iterator[str]:
+    """Yield what the program itself warns of: 0.7 and later say when the client was the bottleneck."""
+    found = data.get("warnings")
+    for one in found[:_MOST_WARNINGS] if isinstance(found, list) else ():
+        if isinstance(one, dict) and (text := json_fields.text_at(one, "message")):
+            yield f"{PROGRAM} warns: {text[:_MOST_CHARS]}"
 
 
 def _successful(measured: Data, field: str) -> Data:

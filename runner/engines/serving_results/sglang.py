@@ -31,12 +31,15 @@ _FIELDS = (
     Mapped("concurrency", serving.MEAN_CONCURRENCY),
     Mapped("mean_e2e_latency_ms", latency.REQUEST_LATENCY),
     Mapped("median_e2e_latency_ms", latency.REQUEST_P50),
+    Mapped("p95_e2e_latency_ms", latency.REQUEST_P95),
     Mapped("p99_e2e_latency_ms", latency.REQUEST_P99),
     Mapped("mean_ttft_ms", latency.TTFT),
     Mapped("median_ttft_ms", latency.TTFT_P50),
+    Mapped("p95_ttft_ms", latency.TTFT_P95),
     Mapped("p99_ttft_ms", latency.TTFT_P99),
     Mapped("mean_tpot_ms", latency.INTER_TOKEN),
     Mapped("median_tpot_ms", latency.INTER_TOKEN_P50),
+    Mapped("p95_tpot_ms", latency.INTER_TOKEN_P95),
     Mapped("p99_tpot_ms", latency.INTER_TOKEN_P99),
 )
 _SHOWN_ELSEWHERE = json_fields.names_of(_FIELDS) | {
@@ -80,6 +83,10 @@ def _is_ours(data: object) -> bool:
 
 def _benchmark(data: Data, place: str) -> ForeignBenchmark:
     metrics = json_fields.reported_metrics(data, _FIELDS, place, PROGRAM)
+    into = json_fields.number_at(data, "input_throughput", place)
+    if into is not None and serving.TOTAL_TOKENS_PER_SEC not in metrics:
+        # Versions up to 0.4 print this sum, and write only its parts.
+        metrics[serving.TOTAL_TOKENS_PER_SEC] = into + metrics.get(serving.OUTPUT_TOKENS_PER_SEC, 0.0)
     concurrency, remarks = json_fields.traffic(data, place)
     server = json_fields.object_at(data, "server_info")
     one = ForeignBenchmark(

@@ -20,11 +20,10 @@ from tests.support.paths import DATA
 
 GOLDEN = DATA / "serving-results"
 FILES = {
-    "vllm": "vllm.json",
-    "sglang": "sglang.jsonl",
-    "aiperf": "profile_export_aiperf.json",
-    "guidellm": "guidellm.json",
-    # Made from the code of SemiAnalysisAI/InferenceX, utils/process_result.py of 2026: fields and units.
+    "vllm": "vllm-0.33.0.json",
+    "sglang": "sglang-0.5.23.jsonl",
+    "aiperf": "aiperf-0.13.0.json",
+    "guidellm": "guidellm-0.8.1.json",
     "inferencex": "inferencex.json",
 }
 NUMBERS: dict[str, dict[str, float]] = {
@@ -68,15 +67,25 @@ NUMBERS: dict[str, dict[str, float]] = {
         "ttft_ms": 250, "ttft_p50_ms": 200, "ttft_p99_ms": 500, "output_tokens_per_sec": 5000,
         "output_tokens_per_sec_per_gpu": 1250, "total_tokens_per_sec": 10_000, "inter_token_latency_ms": 12.5,
         "inter_token_latency_p50_ms": 10, "inter_token_latency_p99_ms": 20,
+PRINTED: dict[str, dict[str, tuple[float, float]]] = json.loads((GOLDEN / "printed.json").read_text())
+"""file -> metric of its first benchmark -> number that the program printed, half a unit of its last digit"""
+UNPRINTED = {
+    "sglang-0.4.9.jsonl": {
+        "inter_token_latency_ms", "inter_token_latency_p50_ms", "inter_token_latency_p99_ms",
+        "request_latency_p99_ms",
     },
 }  # fmt: skip
-"""program -> the metrics of the first benchmark in its file, and no others"""
+"""metrics that a program writes into its file only"""
 SHAPES = {
-    "vllm": [(200, 1024, 128, 16)],
-    "sglang": [(400, 1024, 256, 32), (400, 1024, 256, -1)],
-    "aiperf": [(120, 512, 128, 10)],
-    "guidellm": [(80, 256, 128, 8), (80, 256, 128, -1)],
-    "inferencex": [(0, 1024, 1024, 64), (0, 1024, 1024, 128)],
+    "vllm-0.10.2.json": [(40, 64, 20, 4)],
+    "vllm-0.33.0.json": [(40, 64, 20, 4)],
+    "sglang-0.4.9.jsonl": [(40, 64, 20, 4), (40, 64, 20, -1)],
+    "sglang-0.5.23.jsonl": [(40, 64, 20, 4), (40, 64, 20, -1)],
+    "aiperf-0.7.0.json": [(40, 64, 20, 4)],
+    "aiperf-0.13.0.json": [(40, 64, 20, 4)],
+    "guidellm-0.5.4.json": [(40, 64, 20, 4)],
+    "guidellm-0.8.1.json": [(19, 64, 20, -1), (20, 64, 20, -1)],
+    "inferencex.json": [(0, 1024, 1024, 64), (0, 1024, 1024, 128)],
 }
 """requests (0: not stated), input and output length, concurrency of each configuration; -1: a rate decides"""
 OWN_NAMES = {
@@ -85,32 +94,45 @@ OWN_NAMES = {
     "aiperf": "output_token_throughput_per_user.p50 52.9 tokens/sec/user",
     "guidellm": "inter_token_latency_ms.mean 18.1",
     "inferencex": "mean_intvty 80.0",
+    "vllm-0.10.2.json": "mean_itl_ms 6.62",
+    "vllm-0.33.0.json": "mean_itl_ms 7.04",
+    "sglang-0.4.9.jsonl": "median_itl_ms 5.79",
+    "sglang-0.5.23.jsonl": "median_itl_ms 6.80",
+    "aiperf-0.7.0.json": "output_token_throughput_per_user.avg 133.4",
+    "aiperf-0.13.0.json": "output_token_throughput_per_user.avg 150.5",
+    "guidellm-0.5.4.json": "inter_token_latency_ms.mean 5.75",
+    "guidellm-0.8.1.json": "inter_token_latency_ms.mean 7.22",
+    "inferencex.json": "mean_intvty 80.0",
 }
-"""program -> a number that looks like a metric here and means something else"""
+"""file -> a number that looks like a metric here and means something else"""
 
 
 def numbers(configuration: ConfigurationReport) -> dict[str, float]:
     return {row.metric: row.value for row in configuration.rows if row.value is not None}
 
 
-@pytest.mark.parametrize("program", FILES)
-def test_numbers_that_mean_the_same_are_mapped(program: str) -> None:
-    file = GOLDEN / FILES[program]
-    (run_dir, _), *_ = import_files([file])
+@pytest.mark.parametrize("name", SHAPES)
+def test_numbers_are_those_that_the_program_printed(name: str) -> None:
+    (run_dir, _), *_ = import_files([GOLDEN / name])
     report = load_report(run_dir)
+    program = name.partition("-")[0].partition(".")[0]
+    found, printed = numbers(report.configurations[0]), PRINTED[name]
     assert report.engine == program
-    assert numbers(report.configurations[0]) == pytest.approx(NUMBERS[program])
+    assert found.keys() - printed.keys() == UNPRINTED.get(name, set())
+    wrong = [key for key, (number, half) in printed.items() if abs(found[key] - number) > half]
+    assert wrong == []
     shapes = [(one.requests, one.input_len, one.output_len, one.concurrency) for one in report.configurations]
-    assert shapes == SHAPES[program]
-    assert any(OWN_NAMES[program] in flag for flag in report.flags), "the rest is shown under its own name"
-    assert (run_dir / ORIGINALS / file.name).read_bytes() == file.read_bytes()
-    assert import_files([file])[0].new is False
+    assert shapes == SHAPES[name]
+    assert any(OWN_NAMES[name] in flag for flag in report.flags), "the rest is shown under its own name"
+    assert (run_dir / ORIGINALS / name).read_bytes() == (GOLDEN / name).read_bytes()
+    assert import_files([GOLDEN / name])[0].new is False
 
 
 def test_they_are_listed_and_compared(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    faster = json.loads((GOLDEN / "vllm.json").read_text()) | {"output_throughput": 800.0}
+    golden = GOLDEN / FILES["vllm"]
+    faster = json.loads(golden.read_text()) | {"output_throughput": 800.0}
     (tmp_path / "faster.json").write_text(json.dumps(faster))
-    assert main(["import", str(GOLDEN / "vllm.json"), str(tmp_path / "faster.json")]) == 0
+    assert main(["import", str(golden), str(tmp_path / "faster.json")]) == 0
     names = [entry.run for entry in read_entries()]
     assert main(["ls"]) == 0
     assert main(["export", names[0], "-o", str(tmp_path / "page.html")]) == 0
@@ -118,7 +140,7 @@ def test_they_are_listed_and_compared(tmp_path: Path, capsys: pytest.CaptureFixt
     capsys.readouterr()
     assert main(["compare", *names]) == 0
     shown = capsys.readouterr().out
-    assert "concurrency 16 1024→128" in shown
+    assert "concurrency 4 64→20" in shown
     assert "800.00" in shown
 
 
@@ -129,7 +151,7 @@ def test_a_comparison_with_an_engine_names_the_http() -> None:
 
 
 def test_a_repeated_configuration_is_a_run_of_its_own(tmp_path: Path) -> None:
-    line = (GOLDEN / "sglang.jsonl").read_text().splitlines()[0]
+    line = (GOLDEN / FILES["sglang"]).read_text().splitlines()[0]
     (tmp_path / "twice.jsonl").write_text(f"{line}\n{line}\n")
     first, second = import_files([tmp_path / "twice.jsonl"])
     assert first.new
@@ -151,16 +173,16 @@ def test_rates_per_gpu_are_of_the_gpus_that_they_name() -> None:
 # --- what cannot be taken -----------------------------------------------------------------------------------
 
 
-def changed(program: str, change: Callable[[Any], object]) -> str:
+def changed(program: str, change: Callable[[Any], object], name: str = "") -> str:
     """Return a golden file (of SGLang its first line) after a change."""
-    text = (GOLDEN / FILES[program]).read_text()
+    text = (GOLDEN / (name or FILES[program])).read_text()
     data = json.loads(text.splitlines()[0] if program == "sglang" else text)
     change(data)
     return json.dumps(data)
 
 
 REFUSED: dict[str, tuple[str, str]] = {
-    "vllm damaged": ((GOLDEN / "vllm.json").read_text()[:700], "is not complete JSON"),
+    "vllm damaged": ((GOLDEN / FILES["vllm"]).read_text()[:700], "is not complete JSON"),
     "vllm without output": (
         changed("vllm", lambda one: one.pop("total_output_tokens")), "has no total_output_tokens",
     ),
@@ -173,7 +195,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "vllm nothing completed": (
         changed("vllm", lambda one: one.update(completed=0)), "it has no requests",
     ),
-    "sglang damaged": ((GOLDEN / "sglang.jsonl").read_text()[:-40], ":2: the line is not a complete JSON"),
+    "sglang damaged": ((GOLDEN / FILES["sglang"]).read_text()[:-40], ":2: the line is not a complete JSON"),
     "sglang unknown": (changed("sglang", lambda one: one.pop("completed")), ":1: has no completed"),
     "aiperf damaged": (
         changed("aiperf", lambda one: one["request_latency"].pop("avg")), "request_latency: has no avg",
@@ -188,12 +210,15 @@ REFUSED: dict[str, tuple[str, str]] = {
         changed("guidellm", lambda one: one["benchmarks"][1]["metrics"].pop("request_latency")),
         r"benchmarks\[1\]: metrics.request_latency.successful: has no mean",
     ),
-    "guidellm version 2": (
-        changed("guidellm", lambda one: one["metadata"].update(version=2)), "has metadata.version 2",
+    "guidellm version 3": (
+        changed("guidellm", lambda one: one["metadata"].update(version=3)), "has metadata.version 3",
     ),
     "inferencex 2025": (changed("inferencex", lambda rows: rows[1].pop("isl")), "row 2: has no isl"),
     "inferencex no gpu": (changed("inferencex", lambda rows: rows[0].update(tp=0)), "row 1: states 0 GPUs"),
-    "guidellm 0.3": (changed("guidellm", lambda one: one.pop("metadata")), "has no metadata.version"),
+    "guidellm 0.3": (
+        changed("guidellm", lambda one: one.pop("metadata"), "guidellm-0.5.4.json"),
+        "has no metadata.version",
+    ),
 }  # fmt: skip
 
 
