@@ -151,9 +151,10 @@ def setup_reasons(found: Iterable[Difference]) -> list[str]:
     """Return why sides with these differences measured different things; empty: they did not."""
     reasons, found = [], list(found)
     for what, names in (("machine", _MACHINE), ("work", _WORK)):
-        apart = [one.name for one in found if one.name in names and one.kind == "unfair"]
+        apart = [one for one in found if one.name in names and one.kind == "unfair"]
+        named = [" and ".join(one.values) if one.name == what else one.name for one in apart]
         if apart:
-            reasons.append(f"not the same {what}: {', '.join(apart)}")
+            reasons.append(f"not the same {what}: {', '.join(named)}")
     return reasons
 
 

@@ -59,7 +59,7 @@ class TestCommand:
         assert "A and B have no configuration in common" in said.err
         run({1: some()}, name="dddd", second=31, host="bench02")
         assert main(["compare", "a000", "dddd", "--fail-on", "slower"]) == 7
-        assert "not the same machine: machine" in capsys.readouterr().err
+        assert "not the same machine: bench01 and bench02" in capsys.readouterr().err
         assert "assumed" not in said.out  # the method is stated where there are numbers
         assert main(["compare", "a000", "cccc", "--metric", "latncy_ms"]) == 2
         assert "there is no metric 'latncy_ms' (did you mean latency_ms?)" in capsys.readouterr().err

@@ -90,7 +90,7 @@ class TestFairness:
         (pair,) = compared("aaaa", "bbbb").pairs
         assert not pair.fair
         assert pair.unfair_because == (
-            "not the same machine: machine, device",
+            "not the same machine: bench01 and bench02, device",
             "not the same work: model.shape",
         )
 

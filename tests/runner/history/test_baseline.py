@@ -103,7 +103,7 @@ def test_an_unfair_comparison_gives_reasons_instead_of_numbers(capsys: pytest.Ca
     found = with_baseline(load_report(other), other)
     assert all(row.versus is None for row in found.configurations[0].rows)
     assert result_table.describe_baseline(found) == (
-        "not compared with the baseline aaaa: not the same machine: machine"
+        "not compared with the baseline aaaa: not the same machine: bench01 and bench02"
     )
     main(["show", "bbbb"])
     assert "vs baseline" not in capsys.readouterr().out

@@ -76,7 +76,7 @@ async def test_an_unfair_comparison_is_marked_before_the_numbers() -> None:
     async with app.run_test(size=SIZE) as pilot:
         await compared(pilot)
         answer = widget_text(app.screen, "#answer").splitlines()
-        assert answer[0] == "✖ A and B are not comparable: not the same machine: machine."
+        assert answer[0] == "✖ A and B are not comparable: not the same machine: bench01 and bench02."
         assert widget_text(app.screen, "#differences").splitlines()[0].split() == [
             "✖",
             "machine",
@@ -167,7 +167,7 @@ async def test_the_comparison_is_copied_as_markdown(monkeypatch: pytest.MonkeyPa
         await wait_until_idle(pilot)
         assert notifications(pilot) == ["comparison copied to the clipboard of your terminal, as Markdown"]
     assert copied[0].startswith(
-        "**A and B are not comparable: not the same machine: machine.**\n\n"
+        "**A and B are not comparable: not the same machine: bench01 and bench02.**\n\n"
         "- **A** p (a decoder): `20260101T000000Z_p_aaaa`\n"
     )
     assert "**A → B**: **not comparable**. One run each" in copied[0]
