@@ -11,9 +11,13 @@ import signal
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
-from runner.errors import install_extra
+from runner.engines.known_failures import (
+    KNOWN_OF_ANY,
+    OUT_OF_GPU_MEMORY,
+    OUT_OF_MEMORY,
+    KnownFailure,
+)
 
 MAX_LINE = 2000
 """Characters of a line that are searched; programs print lines of a megabyte."""
@@ -45,78 +49,12 @@ _IRRELEVANT = re.compile(
 )
 
 
-class KnownFailure(NamedTuple):
-    """A failure that a text in the output identifies."""
-
-    pattern: re.Pattern[str]
-    cause: str
-    """one clause without a full stop"""
-    remedy: str
-    """what the user can do"""
-    of_disk: bool = False
-    """a full disk causes it"""
-
-
-OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
 _GPU_MEMORY = re.compile(
     r"Tried to allocate (?P<tried>[\d.]+ \w+)\W+GPU (?P<gpu>\d+)"
     r"(?: has a total capacity of (?P<capacity>[\d.]+ \w+) of which (?P<free>[\d.]+ \w+) is free"
     r"|; (?P<old_capacity>[\d.]+ \w+) total capacity;.*?; (?P<old_free>[\d.]+ \w+) free)"
 )
 """What PyTorch (2.1 and later, and before) prints when GPU memory runs out, within a paragraph of advice."""
-
-OUT_OF_MEMORY = "the machine's own memory (not the GPU's) ran out"
-
-# The first printed text wins.
-_KNOWN: tuple[KnownFailure, ...] = (
-    KnownFailure(
-        re.compile(r"attempt to run as root", re.I),
-        "mpirun refuses to start ranks as root",
-        "set both OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 in launch.env",
-    ),
-    KnownFailure(
-        re.compile(r"not enough slots available", re.I),
-        "mpirun refuses to start more ranks than there are cores",
-        "lower parallel.tp, or add --oversubscribe to launch.mpirun.args",
-    ),
-    KnownFailure(
-        re.compile(r"No space left on device|Disk quota exceeded", re.I),
-        "a disk is full",
-        "free space on the disk of the run directory and of /dev/shm",
-        of_disk=True,
-    ),
-    KnownFailure(
-        re.compile(r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError", re.I),
-        OUT_OF_GPU_MEMORY,
-        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
-    ),
-    KnownFailure(
-        re.compile(
-            r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|^MemoryError\b|std::bad_alloc"
-        ),
-        OUT_OF_MEMORY,
-        "lower benchmark.batch_size or the lengths, or end other programs that use memory",
-    ),
-    KnownFailure(
-        re.compile(r"^slurmstepd.*Detected \d+ oom[-_]kill event"),
-        "a node killed ranks that used more memory than the job had asked for",
-        "ask for more: --mem=0 in launch.slurm.extra is all memory of a node",
-    ),
-    # help-errmgr-base.txt of Open MPI 4 and of PRRTE, which Open MPI 5 starts ranks with.
-    KnownFailure(
-        re.compile(
-            r"(?:ORTE|PRTE) (?:has lost communication with a remote daemon|daemon has unexpectedly failed)"
-            r"|was unable to reliably start one or more daemons"
-        ),
-        "mpirun has no connection to its daemon on another host",
-        "see whether that host is reachable (`ssh HOST true`) and what its kernel log says",
-    ),
-    KnownFailure(
-        re.compile(r"No module named '(?:torch|mpi4py)"),
-        "the interpreter of the ranks has no torch or no mpi4py",
-        f"install them there ({install_extra('torch')}), or set launch.python to one that has them",
-    ),
-)
 
 
 @dataclass(slots=True)
@@ -192,7 +130,7 @@ class Diagnosis:
         self._lines_since_known += self.known is not None
         if self._lines_since_known > SAME_MOMENT:
             return
-        tables = (*self.known_failures, *_KNOWN)[: self._known_at]
+        tables = (*self.known_failures, *KNOWN_OF_ANY)[: self._known_at]
         for at, failure in enumerate(tables):
             if failure.pattern.search(line):
                 self.known, self._known_at = (failure.cause, failure.remedy), at
@@ -220,7 +158,7 @@ class Diagnosis:
     @property
     def may_be_of_disk(self) -> bool:
         """Whether a disk that was full explains the failure: nothing else is known to be the cause."""
-        tables = (*self.known_failures, *_KNOWN)
+        tables = (*self.known_failures, *KNOWN_OF_ANY)
         return self._known_at is None or tables[self._known_at].of_disk
 
     def is_bus_error(self, exit_code: int) -> bool:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from runner import events as ev
-from runner.engines.diagnosis import KnownFailure
+from runner.engines.known_failures import KnownFailure
 from runner.plan.plan import Stage
 
 ParsedEvent = ev.AnyEvent | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from runner.engines.diagnosis import OUT_OF_GPU_MEMORY, OUT_OF_MEMORY, KnownFailure
+from runner.engines.known_failures import OUT_OF_GPU_MEMORY, OUT_OF_MEMORY, KnownFailure, known_failure
 
 _HANG = re.compile(r"with_traceback\(\) takes exactly one argument")
 
@@ -18,11 +18,6 @@ def hang_reason(line: str, ranks: int) -> str | None:
     if ranks > 1 or _HANG.search(line) is None:
         return None
     return "benchmark.py has failed and waits forever for its memory monitor to end"
-
-
-def known_failure(text: str, cause: str, remedy: str) -> KnownFailure:
-    """Return an entry of a table of known failures; `text` is a regular expression."""
-    return KnownFailure(re.compile(text), cause, remedy)
 
 
 _REBUILD = "build the engine again on this machine (stage build)"
@@ -48,6 +43,11 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"MPI_ERR_SPAWN",
         "MPI could not start further processes from inside the program",
         "install mpi4py >= 4.0 for the MPI in use, and start outside Slurm or under `mpirun -n 1`",
+    ),
+    known_failure(
+        r"can't open file '[^']+\.py'",
+        "a script of TensorRT-LLM is not in the source tree",
+        "set paths.tensorrt_llm to a checkout of the installed version",
     ),
     known_failure(
         r"error: unrecognized arguments:",
@@ -89,6 +89,16 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"Version tag does not match",
         "the engine was built with another version of TensorRT",
         _REBUILD,
+    ),
+    known_failure(
+        r"not compatible with this version of TensorRT, expecting library version",
+        "the engine was built with another version of TensorRT",
+        _REBUILD,
+    ),
+    known_failure(
+        r"(?:Cannot find|could not find) plugin\b",
+        "the plug-ins of TensorRT-LLM are not loaded, or of another version than the engine's",
+        "start it with the tensorrt_llm that built the engine (launch.python), or build the engine again",
     ),
     known_failure(
         r"Failed to deserialize cuda engine",
@@ -134,6 +144,67 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"Tensor names in engine are not the same as expected",
         "the engine was built by another version of TensorRT-LLM, or for other options than the runtime's",
         _REBUILD,
+    ),
+    known_failure(
+        r"Prompt length \(\d+\) exceeds maximum input length",
+        "the prompt is longer than the engine takes",
+        "shorten smoke.prompt or the dataset, or build with a larger max_input_len",
+    ),
+    known_failure(
+        r"Must set crossKvCacheFraction",
+        "the engine of an encoder-decoder needs a share of the KV cache for cross attention",
+        "add --cross_kv_cache_fraction 0.5 to smoke.extra_args (from 0.14 on)",
+    ),
+    # --- the model -----------------------------------------------------------------------------------------
+    known_failure(
+        r"401 Client Error|403 Client Error|GatedRepoError|(?:is|to access) a gated repo",
+        "the model could not be downloaded: Hugging Face requires permission for it",
+        "give model.dir, a folder with the model, or HF_TOKEN in launch.env",
+    ),
+    known_failure(
+        r"is not a valid model identifier|Incorrect path_or_model_id|Repository Not Found",
+        "there is no such folder where the stage runs, and no such model on Hugging Face",
+        "correct model.dir; for a container it is the path inside it",
+    ),
+    known_failure(
+        r"couldn't connect to 'https://huggingface|Failed to resolve 'huggingface|LocalEntryNotFoundError",
+        "the model or its tokenizer could not be downloaded: Hugging Face was not reached",
+        "give model.dir, a folder with the model and its tokenizer",
+    ),
+    known_failure(
+        r"Error no file named .* found in directory",
+        "the model's folder has no weights",
+        "download all of its files: config.json, tokenizer and *.safetensors",
+    ),
+    known_failure(
+        r"SafetensorError: Error while deserializing",
+        "a file of the weights is damaged or not complete: an ended download, or a pointer of git-lfs",
+        "download the model again, and compare the sizes of its files",
+    ),
+    known_failure(
+        r"Transformers does not recognize this architecture",
+        "the installed transformers does not know the model",
+        "use the version of TensorRT-LLM that supports the model; it brings its transformers",
+    ),
+    known_failure(
+        r"requires you to execute the (?:configuration|modeling|tokenizer)",
+        "the model has code of its own, which is not run without permission",
+        "read that code, then set trust_remote_code where the program takes it, or use another model",
+    ),
+    known_failure(
+        r"ImportError: This modeling file requires the following packages",
+        "the model needs a Python package that is not installed",
+        "install what the raw log names in the interpreter of launch.python",
+    ),
+    known_failure(
+        r"(?:heads?|hidden_size).{0,40}must be divisible by.{0,20}(?:tp|tensor|world)",
+        "the model cannot be split over this many ranks",
+        "set parallel.tp to a divisor of its attention heads; `trtbench-tui doctor` says which fit",
+    ),
+    known_failure(
+        r"does not support FP8|FP8 is (?:not|only) supported",
+        "this GPU does not compute in FP8: that needs compute capability 8.9 or later",
+        "use another quantisation (INT8, AWQ), or a GPU from Ada or Hopper on",
     ),
     # --- running -------------------------------------------------------------------------------------------
     known_failure(
@@ -184,8 +255,7 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         "set quantize.calib_dataset: cnn_dailymail, pileval, or a folder with split train and column text",
     ),
     known_failure(
-        r"Couldn't reach '?[\w./-]+'? on the Hub|Couldn't find a dataset script|DatasetNotFoundError|"
-        r"LocalEntryNotFoundError",
+        r"Couldn't reach '?[\w./-]+'? on the Hub|Couldn't find a dataset script|DatasetNotFoundError",
         "the calibration data could not be downloaded",
         "set quantize.calib_dataset to a folder with them",
     ),

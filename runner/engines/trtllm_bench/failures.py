@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from runner.engines.diagnosis import OUT_OF_GPU_MEMORY, KnownFailure
+from runner.engines.known_failures import OUT_OF_GPU_MEMORY, KnownFailure, known_failure
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES as OF_TENSORRT_LLM
-from runner.engines.tensorrt_llm.failures import known_failure
 
 _SPAWN = (
     "unset the SLURM_* and PMI* variables in launch.env, or start trtbench-tui in a plain shell of the node"
@@ -27,16 +26,6 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"PMI2_Init failed|(?i:srun: error)|OMPI was not built with SLURM",
         "trtllm-bench could not spawn its ranks: under Slurm, MPI searches for a server that does not exist",
         _SPAWN,
-    ),
-    known_failure(
-        r"401 Client Error|403 Client Error|GatedRepoError|is a gated repo|Repository Not Found",
-        "the model could not be downloaded: Hugging Face requires permission for it",
-        "give model.dir, a folder with the model, or HF_TOKEN in launch.env",
-    ),
-    known_failure(
-        r"LocalEntryNotFoundError|couldn't connect to 'https://huggingface|Failed to resolve 'huggingface",
-        "the model's tokenizer could not be downloaded: Hugging Face was not reached",
-        "give model.dir, a folder with the model and its tokenizer",
     ),
     known_failure(
         r"Error: No such option|No such option:",

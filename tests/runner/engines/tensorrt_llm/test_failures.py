@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import subprocess
 from pathlib import Path
 
@@ -59,7 +60,50 @@ def diagnose(output: str, exit_code: int | None = 1) -> tuple[str, str]:
         ("AttributeError: 'NoneType' object has no attribute 'lower'", "neither a checkpoint nor a model"),
         ("ModuleNotFoundError: No module named 'tensorrt_llm'", "no tensorrt_llm"),
         ("*** Process received signal ***\nSignal: Bus error (7)", "a rank crashed: Bus error"),
+        # --- of the model, the plug-ins and the versions
+        ("OSError: You are trying to access a gated repo.", "requires permission"),
+        ("requests.exceptions.HTTPError: 401 Client Error: Unauthorized for url: https", "permission"),
+        ("OSError: x/y is not a local folder and is not a valid model identifier listed", "no such model"),
+        ("OSError: We couldn't connect to 'https://huggingface.co' to load this file", "not reached"),
+        ("OSError: Error no file named model.safetensors, or x, found in directory /m", "no weights"),
+        ("SafetensorError: Error while deserializing header: HeaderTooLarge", "damaged or not complete"),
+        ("ValueError: model type `x` but Transformers does not recognize this architecture.", "transformers"),
+        ("ValueError: num_attention_heads (28) must be divisible by tp_size (8)", "split over this many"),
+        ("[TRT] [E] (Cannot find plugin: GPTAttention, version: 1, namespace:tensorrt_llm.)", "plug-ins"),
+        (
+            "[TRT] [E] 6: The engine plan file is not compatible with this version of TensorRT, expecting"
+            " library version 10.7.0.23 got 10.6.0.26, please rebuild.",
+            "another version of TensorRT",
+        ),
+        ("RuntimeError: FP8 is not supported on this device", "8.9 or later"),
+        ("[TensorRT-LLM][ERROR] Prompt length (2000) exceeds maximum input length (1024).", "longer than"),
+        ("python3: can't open file '/code/examples/qwen/convert_checkpoint.py': [Errno 2]", "source tree"),
+        # --- of the machine, for every engine
+        ("[TRT] [E] 1: [allocate::20] Error Code 1: Cuda Runtime (out of memory)", "GPU ran out"),
+        (
+            "[TensorRT-LLM][ERROR] CUDA runtime error in ::cudaMallocAsync(ptr, n, s): out of memory",
+            "GPU ran out",
+        ),
+        ("RuntimeError: The NVIDIA driver on your system is too old (found version 11040).", "too old"),
+        ("CUDA driver version is insufficient for CUDA runtime version", "driver is too old"),
+        ("Failed to initialize NVML: Driver/library version mismatch", "kernel still has the old one"),
+        ("RuntimeError: No CUDA GPUs are available", "sees no NVIDIA GPU"),
+        ("ImportError: libcuda.so.1: cannot open shared object file: No such file", "sees no NVIDIA GPU"),
+        ("ImportError: libnvinfer.so.10: cannot open shared object file: No such file", "shared library"),
+        ("ImportError: libmpi.so.40: cannot open shared object file: No such file", "library of MPI"),
+        ("ImportError: /x/y.so: undefined symbol: _ZN3c10", "another version of a library"),
+        ('Error response from daemon: could not select device driver "" with [[gpu]].', "docker cannot"),
+        ("RuntimeError: CUDA error: invalid device ordinal", "no GPU of its own"),
+        ("RuntimeError: CUDA error: no kernel image is available for execution on the device", "compiled"),
+        ("RuntimeError: CUDA error: an illegal memory access was encountered", "a kernel failed"),
+        ("RuntimeError: CUDA error: uncorrectable ECC error encountered", "cannot be corrected"),
+        ("[host:1] *** An error occurred in MPI_Init_thread", "MPI could not start"),
+        ("bash: line 1: mpirun: command not found", "not on its PATH"),
+        ("FileNotFoundError: [Errno 2] No such file or directory: 'trtllm-build'", "not on its PATH"),
+        ("OSError: [Errno 30] Read-only file system: '/w'", "read-only"),
+        ("PermissionError: [Errno 13] Permission denied: '/w'", "another user"),
     ],
+    ids=itertools.count(),
 )
 def test_texts(line: str, cause: str) -> None:
     found, remedy = diagnose(line)

@@ -1,0 +1,182 @@
+"""Failures that any program of a benchmark can have: text in the output, cause and remedy."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from runner.errors import install_extra
+
+
+class KnownFailure(NamedTuple):
+    """A failure that a text in the output identifies."""
+
+    pattern: re.Pattern[str]
+    cause: str
+    """one clause without a full stop"""
+    remedy: str
+    """what the user can do"""
+    of_disk: bool = False
+    """a full disk causes it"""
+
+
+OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
+OUT_OF_MEMORY = "the machine's own memory (not the GPU's) ran out"
+_VISIBLE = "make one visible: CUDA_VISIBLE_DEVICES in launch.env, or --gpus all for a container"
+
+
+def known_failure(text: str, cause: str, remedy: str, *, of_disk: bool = False) -> KnownFailure:
+    """Return an entry of a table of known failures; `text` is a regular expression."""
+    return KnownFailure(re.compile(text), cause, remedy, of_disk)
+
+
+# The first entry that matches a line wins. A pattern names an exception where programs also warn of the same.
+KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
+    KnownFailure(
+        re.compile(r"attempt to run as root", re.I),
+        "mpirun refuses to start ranks as root",
+        "set both OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 in launch.env",
+    ),
+    KnownFailure(
+        re.compile(r"not enough slots available", re.I),
+        "mpirun refuses to start more ranks than there are cores",
+        "lower parallel.tp, or add --oversubscribe to launch.mpirun.args",
+    ),
+    KnownFailure(
+        re.compile(r"No space left on device|Disk quota exceeded", re.I),
+        "a disk is full",
+        "free space on the disk of the run directory and of /dev/shm",
+        of_disk=True,
+    ),
+    KnownFailure(
+        re.compile(r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError", re.I),
+        OUT_OF_GPU_MEMORY,
+        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+    ),
+    KnownFailure(
+        re.compile(
+            r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|^MemoryError\b|std::bad_alloc"
+        ),
+        OUT_OF_MEMORY,
+        "lower benchmark.batch_size or the lengths, or end other programs that use memory",
+    ),
+    KnownFailure(
+        re.compile(r"^slurmstepd.*Detected \d+ oom[-_]kill event"),
+        "a node killed ranks that used more memory than the job had asked for",
+        "ask for more: --mem=0 in launch.slurm.extra is all memory of a node",
+    ),
+    # help-errmgr-base.txt of Open MPI 4 and of PRRTE, which Open MPI 5 starts ranks with.
+    KnownFailure(
+        re.compile(
+            r"(?:ORTE|PRTE) (?:has lost communication with a remote daemon|daemon has unexpectedly failed)"
+            r"|was unable to reliably start one or more daemons"
+        ),
+        "mpirun has no connection to its daemon on another host",
+        "see whether that host is reachable (`ssh HOST true`) and what its kernel log says",
+    ),
+    KnownFailure(
+        re.compile(r"No module named '(?:torch|mpi4py)"),
+        "the interpreter of the ranks has no torch or no mpi4py",
+        f"install them there ({install_extra('torch')}), or set launch.python to one that has them",
+    ),
+    # --- the GPU and its driver ----------------------------------------------------------------------------
+    known_failure(
+        r"Cuda Runtime \(out of memory\)|CUDA runtime error in .*: out of memory|CUDA error: out of memory"
+        r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation",
+        OUT_OF_GPU_MEMORY,
+        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+    ),
+    known_failure(
+        r"driver version is insufficient for CUDA runtime|NVIDIA driver on your system is too old"
+        r"|CUDA initialization failure with error: 35\b|unsupported display driver / cuda driver combination"
+        r"|forward compatibility was attempted on non supported HW",
+        "the NVIDIA driver is too old for the CUDA version of the program",
+        "update the driver, or use packages or a container for the CUDA version that nvidia-smi shows",
+    ),
+    known_failure(
+        r"[Dd]river/library version mismatch",
+        "the NVIDIA driver was updated, but the kernel still has the old one",
+        "restart the machine, or load the kernel modules of the new driver",
+    ),
+    known_failure(
+        r"Found no NVIDIA driver|No CUDA GPUs are available|no CUDA-capable device is detected"
+        r"|ImportError: libcuda\.so",
+        "the program sees no NVIDIA GPU",
+        f"see whether nvidia-smi lists one; {_VISIBLE}",
+    ),
+    known_failure(
+        r"could not select device driver .*gpu",
+        "docker cannot give GPUs to a container",
+        "install the NVIDIA Container Toolkit, and restart docker",
+    ),
+    known_failure(
+        r"CUDA error: invalid device ordinal|cudaErrorInvalidDevice\b",
+        "a rank has no GPU of its own",
+        "make as many GPUs visible as there are ranks on a node (CUDA_VISIBLE_DEVICES in launch.env)",
+    ),
+    known_failure(
+        r"no kernel image is available for execution on the device",
+        "a package was compiled for other kinds of GPU",
+        "install a version of it that supports the compute capability of this GPU",
+    ),
+    known_failure(
+        r"uncorrectable ECC error",
+        "the memory of a GPU has an error that cannot be corrected",
+        "`nvidia-smi -q -d ECC` shows which GPU; leave it out until it is reset or replaced",
+    ),
+    known_failure(
+        r"CUDA error: (?:an illegal memory access|device-side assert|misaligned address|unspecified launch)"
+        r"|CUDA runtime error in .*: (?:an illegal memory access|misaligned address|unspecified launch)",
+        "a kernel failed on a GPU",
+        "CUDA_LAUNCH_BLOCKING=1 in launch.env shows which one; try without the newest options",
+    ),
+    # --- libraries and files -------------------------------------------------------------------------------
+    known_failure(
+        r"ImportError: libmpi\S*: cannot open shared object|cannot load MPI library",
+        "mpi4py does not find the library of MPI",
+        "install mpi4py >= 4.0 for the MPI of mpirun, or add its lib folder to LD_LIBRARY_PATH in launch.env",
+    ),
+    known_failure(
+        r"ImportError: lib\S+: cannot open shared object file",
+        "a shared library of a package is missing",
+        "install the version that the package asks for, or add its folder to LD_LIBRARY_PATH in launch.env",
+    ),
+    known_failure(
+        r"ImportError: \S+: undefined symbol",
+        "a package was compiled for another version of a library than the installed one",
+        "install the versions that belong together, in an environment of their own or NVIDIA's container",
+    ),
+    known_failure(
+        r"PytorchStreamWriter failed writing file",
+        "a file could not be written, as on a full disk",
+        "free space on the disk of the run directory and of paths.work",
+        of_disk=True,
+    ),
+    known_failure(
+        r"Read-only file system",
+        "a folder is on a read-only file system",
+        "set paths.work, or the mounts of the container, to a folder that can be written to",
+    ),
+    known_failure(
+        r"PermissionError: \[Errno 13\]",
+        "a file or folder belongs to another user",
+        "the raw log names it; change its owner, or set another paths.work",
+    ),
+    known_failure(
+        r"\b(?:mpirun|mpiexec|trtllm-build|trtllm-bench): (?:command )?not found"
+        r"|No such file or directory: '(?:[^']*/)?(?:mpirun|mpiexec|trtllm-build|trtllm-bench)'",
+        "a program of the stage is not on its PATH",
+        "`trtbench-tui doctor PROFILE` shows what is missing; set PATH in launch.env, or launch.python",
+    ),
+    # --- MPI and the network -------------------------------------------------------------------------------
+    known_failure(
+        r"An error occurred in MPI_Init|OPAL ERROR: Unreachable",
+        "MPI could not start in a rank",
+        "install mpi4py >= 4.0 for the MPI of mpirun, and unset SLURM_* and PMI* in launch.env",
+    ),
+    known_failure(
+        r"[Aa]ddress already in use",
+        "another program uses the network port",
+        "end that program, or choose another port",
+    ),
+)
