@@ -14,7 +14,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.engines.mpi.fan_out import TOGETHER
+from runner.engines.mpi.fan_out import RESTART
 from runner.plan.node_launch import NodeLaunch
 from runner.util import processes
 from runner.util.daemon import IMPORT_ROOT
@@ -59,7 +59,7 @@ class LauncherProcess:
             self._child = subprocess.Popen(
                 [*self.launch.argv, self.launch.python, "-c", _BOOTSTRAP, str(IMPORT_ROOT), *words],
                 cwd="/",
-                env={**env, **self.launch.env, TOGETHER: "1"},
+                env={**env, **self.launch.env, RESTART: "1"},
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

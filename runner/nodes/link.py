@@ -15,6 +15,7 @@ import msgspec
 
 from runner import events as ev
 from runner.engines.diagnosis import Diagnosis, describe_exit
+from runner.engines.mpi.fan_out import LAST
 from runner.nodes import messages as msg
 from runner.nodes.agent import TOKEN
 from runner.nodes.launcher import END_S, LauncherProcess
@@ -141,8 +142,7 @@ class NodeLink:
 
     def _missing(self) -> str:
         known = self.hosts()
-        missing = [host for host in self.launch.hosts if host not in known]
-        if missing:
+        if missing := [host for host in self.launch.hosts if host not in known]:
             return f"{', '.join(missing)} did not join"
         return f"{len(self.peers)} of {self.launch.nodes} nodes joined"
 
@@ -153,6 +153,7 @@ class NodeLink:
 
     def close(self) -> list[ev.AnyEvent]:
         """End all agents that can be reached, wait for them for a limited time, and end the launcher."""
+        self._process.write(LAST)
         ends = self.ask(msg.End(), [peer.node for peer in self.peers.values() if peer.status == "back"])
         self._ending = True
         found = self.wait(lambda: not ends.missing or self._is_cut_off, 2 * END_S)
@@ -348,10 +349,13 @@ class NodeLink:
     def _join(self, session: _Session, name: str, report: msg.Joined, now: float) -> Iterator[ev.AnyEvent]:
         old = self.peers.get(report.node)
         if old is not None and old.session in self._sessions:
-            self._process.write(msg.encode(msg.Dismiss(session=name)))  # the launcher started two on one node
-            return
-        peer = session.peer = Peer(report, name, report.node == self.first, now)
-        self.peers[report.node] = peer
+            # At the start, two were started on one node. Later, a new one replaces one that was cut off.
+            is_late = len(self.peers) == self.launch.nodes
+            self._process.write(msg.encode(msg.Dismiss(session=old.session if is_late else name)))
+            if not is_late:
+                return
+            del self._sessions[old.session]
+        peer = session.peer = self.peers[report.node] = Peer(report, name, report.node == self.first, now)
         if self._ending:
             self.ask(msg.End(), [peer.node])  # it comes too late
         if old is None:

@@ -1,7 +1,8 @@
 """An agent that is cut off keeps the locks of its node for the agent that replaces it.
 
-When the launcher of the agents dies, the supervisor starts it once more. A process of its own waits for the
-new agent of the node and hands the locks over; without one, it ends what is left of the run.
+When the launcher of the agents dies, the supervisor starts it once more; when only the connection to one node
+is gone, `fan_out.py` does so. A process of its own waits for the new agent of the node and hands the locks
+over; without one, it ends what is left of the run.
 """
 
 from __future__ import annotations

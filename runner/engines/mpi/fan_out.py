@@ -10,6 +10,10 @@ When standard input ends, that of the processes ends too. Open MPI 5 does not pa
 processes, so commands that still run after `END_S` seconds are terminated, and killed after another `END_S`
 seconds: an mpirun that is terminated while ssh connects never ends. The exit code is that of the first
 command that failed, else 0. One file, standard library only, Python 3.10 or later.
+
+With the variable `RESTART`, a process that ends before its input does, or before a line `LAST`, is started
+once more, whatever its exit code: an mpirun of Open MPI 5 whose ssh was killed returns 0. One that ends
+before it has printed anything ends all.
 """
 
 from __future__ import annotations
@@ -24,60 +28,121 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import IO
 
 END_S = 5.0
 PIECE = 1 << 16
-TOGETHER = "TRTBENCH_END_TOGETHER"
-"""Variable: the failure of one process ends all, so that whoever started them can start them again"""
+RESTART = "TRTBENCH_RESTART"
+"""Variable: start a process that has ended once more"""
+LAST = b"last"
+"""A line of the input after which processes may end; they get it, too"""
 _PR_SET_PDEATHSIG = 1
+
+
+class Member:
+    """The process of one node, and the one that replaces it."""
+
+    def __init__(self, argv: Sequence[str], output: threading.Lock, prepare: Callable[[], None]) -> None:
+        self._argv, self._output, self._prepare = argv, output, prepare
+        self.heard = False
+        """it has printed a line"""
+        self.restarted = False
+        self.readers: list[threading.Thread] = []
+        self.start()
+
+    def start(self) -> None:
+        """Start the process; the kernel ends it with the calling thread."""
+        self.input: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.process = subprocess.Popen(
+            self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=self._prepare
+        )
+        threading.Thread(target=_feed, args=(self.process.stdin, self.input), daemon=True).start()
+        self.readers.append(threading.Thread(target=self._forward, args=(self.process,), daemon=True))
+        self.readers[-1].start()
+
+    def put(self, piece: bytes) -> None:
+        """Write to its standard input; an empty piece is the end."""
+        self.input.put(piece)
+
+    def _forward(self, process: subprocess.Popen[bytes]) -> None:
+        """Copy lines to standard output, never a part of one between the lines of another process."""
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.heard = True
+            with self._output, contextlib.suppress(OSError):
+                os.write(1, line)
+
+
+class FanOut:
+    """All processes, and whether their input has ended."""
+
+    def __init__(self, commands: Sequence[Sequence[str]], program: Sequence[str]) -> None:
+        output, prepare = threading.Lock(), _end_with_this_process()
+        self.members = [Member([*command, *program], output, prepare) for command in commands]
+        self.ending = False
+
+    def distribute(self) -> None:
+        """Copy standard input to every process until it ends; then end what still runs."""
+        piece, last = b"?", b""
+        while piece:
+            piece = os.read(0, PIECE)
+            *lines, last = (last + piece).split(b"\n")
+            self.ending = self.ending or not piece or LAST in lines
+            for member in self.members:
+                member.put(piece)
+        self._wait()
+        self.end()
+
+    def end(self) -> None:
+        """Terminate all processes, and kill those that do not end."""
+        self.ending = True
+        for member in self.members:
+            member.process.terminate()
+        self._wait()
+        for member in self.members:
+            member.process.kill()
+
+    def follow(self, member: Member, *, restart: bool) -> int:
+        """Wait for the process of a node, and the one that replaces it; return the last exit code."""
+        while True:
+            code = member.process.wait()
+            if self.ending or not restart or member.restarted:
+                return code
+            if not member.heard:
+                self.end()
+                return code
+            member.restarted = True
+            member.start()
+
+    def _wait(self) -> None:
+        """Wait until all processes have ended, at most `END_S` seconds."""
+        until = time.monotonic() + END_S
+        for member in self.members:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                member.process.wait(max(0.0, until - time.monotonic()))
 
 
 def main() -> int:
     """Run the processes until all have ended."""
-    commands, program = json.loads(sys.argv[1]), sys.argv[2:]
-    prepare = _end_with_this_process()
-    started = [
-        subprocess.Popen(
-            [*command, *program], stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=prepare
-        )
-        for command in commands
-    ]
-    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=_end, args=(started,)).start())
-    lock = threading.Lock()
-    readers = [threading.Thread(target=_forward, args=(one.stdout, lock), daemon=True) for one in started]
-    for reader in readers:
-        reader.start()
-    threading.Thread(target=_distribute, args=(started,), daemon=True).start()
-    if os.environ.get(TOGETHER):
-        for one in started:
-            threading.Thread(target=_end_together, args=(one, started), daemon=True).start()
-    code = next((code for code in [one.wait() for one in started] if code), 0)
-    for reader in readers:
+    fan_out = FanOut(json.loads(sys.argv[1]), sys.argv[2:])
+    members, codes = fan_out.members, [0] * len(fan_out.members)
+    signal.signal(signal.SIGTERM, lambda *_: threading.Thread(target=fan_out.end).start())
+    threading.Thread(target=fan_out.distribute, daemon=True).start()
+    restart = bool(os.environ.get(RESTART))
+
+    def follow(index: int) -> None:
+        codes[index] = fan_out.follow(members[index], restart=restart)
+
+    followers = [threading.Thread(target=follow, args=(index,)) for index in range(len(members))]
+    for follower in followers:
+        follower.start()
+    for follower in followers:
+        follower.join()
+    for reader in [reader for member in members for reader in member.readers]:
         reader.join(END_S)  # the ssh of a killed mpirun keeps its output open
+    code = next(filter(None, codes), 0)
     return code if code >= 0 else 128 - code
-
-
-def _forward(source: IO[bytes], lock: threading.Lock) -> None:
-    """Copy lines to standard output, never a part of one between the lines of another process."""
-    for line in source:
-        with lock, contextlib.suppress(OSError):
-            os.write(1, line)
-
-
-def _distribute(started: list[subprocess.Popen[bytes]]) -> None:
-    """Copy standard input to every process until it ends; then end what still runs."""
-    waiting: list[queue.SimpleQueue[bytes]] = [queue.SimpleQueue() for _ in started]
-    for process, pieces in zip(started, waiting, strict=True):
-        threading.Thread(target=_feed, args=(process.stdin, pieces), daemon=True).start()
-    piece = b"?"
-    while piece:
-        piece = os.read(0, PIECE)
-        for pieces in waiting:
-            pieces.put(piece)
-    _wait(started)
-    _end(started)
 
 
 def _feed(target: IO[bytes], pieces: queue.SimpleQueue[bytes]) -> None:
@@ -87,28 +152,6 @@ def _feed(target: IO[bytes], pieces: queue.SimpleQueue[bytes]) -> None:
             target.write(piece)
             target.flush()
         target.close()
-
-
-def _end_together(one: subprocess.Popen[bytes], started: list[subprocess.Popen[bytes]]) -> None:
-    """End all processes when one has failed, as mpirun does."""
-    if one.wait():
-        _end(started)
-
-
-def _end(started: list[subprocess.Popen[bytes]]) -> None:
-    for process in started:
-        process.terminate()
-    _wait(started)
-    for process in started:
-        process.kill()
-
-
-def _wait(started: list[subprocess.Popen[bytes]]) -> None:
-    """Wait until all processes have ended, at most `END_S` seconds."""
-    until = time.monotonic() + END_S
-    for process in started:
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            process.wait(max(0.0, until - time.monotonic()))
 
 
 def _end_with_this_process() -> Callable[[], None]:

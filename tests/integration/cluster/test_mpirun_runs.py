@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +11,8 @@ from pathlib import Path
 import pytest
 
 from runner.report.files import read_state
+from runner.run.layout import EVENTS
+from runner.util import processes
 from tests.support.cluster import Cluster, product
 from tests.support.patience import PATIENCE_S
 from tests.support.runs import wait_for, wait_until_ended
@@ -38,6 +42,28 @@ def test_a_run_on_two_hosts_ends_with_its_result(cluster: Cluster, tmp_path: Pat
     assert {rank.hello.host for rank in state.ranks.values() if rank.hello is not None} == {"node1", "node2"}
     # Times of the second host are those of the first one's clock.
     assert state.elapsed_s(0) < SECOND_IS_AHEAD_S
+    product.wait_until_clean(cluster)
+
+
+def kill_ssh_of_agents(cluster: Cluster) -> int:
+    """Kill the ssh by which the agent of the second host was started; return how many there were."""
+    launchers = [one.pid for one in cluster["node1"].processes() if " -n 1 --host " in one.argv]
+    found = [pid for launcher in launchers for pid, _ in processes.children(launcher)]
+    for pid in found:
+        os.kill(pid, signal.SIGKILL)
+    return len(found)
+
+
+@pytest.mark.slow
+def test_an_agent_that_is_cut_off_is_replaced(cluster: Cluster, tmp_path: Path) -> None:
+    run_dir = start(cluster, tmp_path, "endless")
+    wait_for(lambda: len(read_state(run_dir).ranks) == 2, "both ranks", pause=0.2)
+    wait_for(lambda: kill_ssh_of_agents(cluster) == 1, "the ssh of the agent", pause=0.2)
+    log = run_dir / EVENTS
+    wait_for(lambda: b"has a new agent" in log.read_bytes(), "another agent", pause=0.2)
+    assert read_state(run_dir).running
+    cluster["node1"].run("trtbench-tui", "stop", run_dir.name)
+    assert wait_until_ended(run_dir).status == "stopped"
     product.wait_until_clean(cluster)
 
 

@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from runner.engines.mpi.command import FAN_OUT
-from runner.engines.mpi.fan_out import TOGETHER
+from runner.engines.mpi.fan_out import RESTART
 
 ECHO = "import sys\nfor line in sys.stdin:\n    print(len(line), flush=True)\nsys.exit(int(sys.argv[1]))"
 
@@ -28,9 +28,26 @@ def test_the_first_failure_is_the_exit_code() -> None:
     assert subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode == 5
 
 
-def test_one_failure_ends_all_if_that_is_asked_for() -> None:
+def test_a_failure_before_the_first_line_ends_all() -> None:
     commands = json.dumps([[], ["sh", "-c", "exit 5"]])
     argv = [sys.executable, str(FAN_OUT), commands, "sleep", "1000"]
-    env = {**os.environ, TOGETHER: "1"}
+    env = {**os.environ, RESTART: "1"}
     with subprocess.Popen(argv, stdin=subprocess.PIPE, env=env) as running:
         assert running.wait() in (5, 128 + 15)
+
+
+def test_a_process_that_ends_early_is_started_once_more() -> None:
+    ends = ["sh", "-c", "echo here; read line; exit 0"]
+    argv = [sys.executable, str(FAN_OUT), json.dumps([[], ends]), "cat"]
+    env = {**os.environ, RESTART: "1"}
+    with subprocess.Popen(argv, stdin=-1, stdout=-1, env=env, text=True) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stdout.readline() == "here\n"
+        running.stdin.write("first\n")
+        running.stdin.flush()
+        # The other process does not notice it.
+        assert sorted([running.stdout.readline(), running.stdout.readline()]) == ["first\n", "here\n"]
+        running.stdin.write("last\n")
+        running.stdin.close()
+        assert running.stdout.read() == "last\n"
