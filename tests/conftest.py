@@ -23,8 +23,8 @@ settings.load_profile("any speed")
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Where no bytecode is written, every program that a test starts compiles all of its modules again, and every worker
-# all test modules: a third of the suite.
+# Where no bytecode is written, every program that a test starts compiles all of its modules again, and every
+# worker all test modules: a third of the suite.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

@@ -26,47 +26,6 @@ FILES = {
     "guidellm": "guidellm-0.8.1.json",
     "inferencex": "inferencex.json",
 }
-NUMBERS: dict[str, dict[str, float]] = {
-    "vllm": {
-        "request_latency_ms": 3143.25, "request_latency_p50_ms": 3080, "request_latency_p95_ms": 3390.5,
-        "request_latency_p99_ms": 3602, "ttft_ms": 95.25, "ttft_p50_ms": 90.5, "ttft_p95_ms": 140,
-        "ttft_p99_ms": 171.5, "output_tokens_per_sec": 640, "total_tokens_per_sec": 5760,
-        "requests_per_sec": 5, "inter_token_latency_ms": 24, "inter_token_latency_p50_ms": 23.5,
-        "inter_token_latency_p95_ms": 26, "inter_token_latency_p99_ms": 27.25, "requests": 200,
-        "total_latency_ms": 40_000, "mean_input_tokens": 1024, "mean_output_tokens": 128,
-    },
-    "sglang": {
-        "request_latency_ms": 3950, "request_latency_p50_ms": 3900, "request_latency_p99_ms": 4400,
-        "ttft_ms": 130, "ttft_p50_ms": 120, "ttft_p99_ms": 240, "output_tokens_per_sec": 2048,
-        "total_tokens_per_sec": 10_240, "requests_per_sec": 8, "inter_token_latency_ms": 14.98,
-        "inter_token_latency_p50_ms": 14.9, "inter_token_latency_p99_ms": 16.1, "requests": 400,
-        "total_latency_ms": 50_000, "mean_input_tokens": 1024, "mean_output_tokens": 256,
-        "mean_concurrency": 31.6,
-    },
-    "aiperf": {
-        "request_latency_ms": 2500, "request_latency_p50_ms": 2480, "request_latency_p95_ms": 2750,
-        "request_latency_p90_ms": 2700, "ttft_p90_ms": 110, "inter_token_latency_p90_ms": 20,
-        "output_speed_per_user": 52.8,
-        "request_latency_p99_ms": 2900, "request_latency_min_ms": 2050, "request_latency_max_ms": 2950,
-        "ttft_ms": 85, "ttft_p50_ms": 80, "ttft_p95_ms": 120, "ttft_p99_ms": 150,
-        "output_tokens_per_sec": 512, "requests_per_sec": 4, "output_tokens_per_sec_per_user": 51.4,
-        "output_tokens_per_sec_per_user_p5": 46.5, "inter_token_latency_ms": 19,
-        "inter_token_latency_p50_ms": 18.9, "inter_token_latency_p95_ms": 20.4,
-        "inter_token_latency_p99_ms": 21, "requests": 120, "total_latency_ms": 30_000,
-        "mean_input_tokens": 512, "mean_output_tokens": 128,
-    },
-    "guidellm": {
-        "request_latency_ms": 2400, "request_latency_p50_ms": 2350, "request_latency_p95_ms": 2600,
-        "request_latency_p90_ms": 2600, "ttft_p90_ms": 100,
-        "request_latency_p99_ms": 2700, "request_latency_min_ms": 2000, "request_latency_max_ms": 2750,
-        "ttft_ms": 70, "ttft_p50_ms": 66, "ttft_p95_ms": 100, "ttft_p99_ms": 125, "requests": 80,
-        "mean_input_tokens": 256, "mean_output_tokens": 128,
-    },
-    "inferencex": {
-        "request_latency_ms": 12_500, "request_latency_p50_ms": 12_000, "request_latency_p99_ms": 16_000,
-        "ttft_ms": 250, "ttft_p50_ms": 200, "ttft_p99_ms": 500, "output_tokens_per_sec": 5000,
-        "output_tokens_per_sec_per_gpu": 1250, "total_tokens_per_sec": 10_000, "inter_token_latency_ms": 12.5,
-        "inter_token_latency_p50_ms": 10, "inter_token_latency_p99_ms": 20,
 PRINTED: dict[str, dict[str, tuple[float, float]]] = json.loads((GOLDEN / "printed.json").read_text())
 """file -> metric of its first benchmark -> number that the program printed, half a unit of its last digit"""
 UNPRINTED = {
@@ -89,17 +48,12 @@ SHAPES = {
 }
 """requests (0: not stated), input and output length, concurrency of each configuration; -1: a rate decides"""
 OWN_NAMES = {
-    "vllm": "mean_itl_ms 23.75",
-    "sglang": "total_output_tokens_retokenized 102311",
-    "aiperf": "output_token_throughput_per_user.p50 52.9 tokens/sec/user",
-    "guidellm": "inter_token_latency_ms.mean 18.1",
-    "inferencex": "mean_intvty 80.0",
     "vllm-0.10.2.json": "mean_itl_ms 6.62",
     "vllm-0.33.0.json": "mean_itl_ms 7.04",
     "sglang-0.4.9.jsonl": "median_itl_ms 5.79",
     "sglang-0.5.23.jsonl": "median_itl_ms 6.80",
-    "aiperf-0.7.0.json": "output_token_throughput_per_user.avg 133.4",
-    "aiperf-0.13.0.json": "output_token_throughput_per_user.avg 150.5",
+    "aiperf-0.7.0.json": "output_token_throughput_per_user.p50 126.5",
+    "aiperf-0.13.0.json": "output_token_throughput_per_user.p50 143.3",
     "guidellm-0.5.4.json": "inter_token_latency_ms.mean 5.75",
     "guidellm-0.8.1.json": "inter_token_latency_ms.mean 7.22",
     "inferencex.json": "mean_intvty 80.0",
