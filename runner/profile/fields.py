@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any, Literal
 
 from msgspec import NODEFAULT, inspect
@@ -52,7 +53,7 @@ class Field:
 
 def fields(profile: Profile) -> list[Field]:
     """Return the fields of a profile in the order of their definition, without sections that are null."""
-    return list(_fields(section_type(profile_struct(profile.engine)), profile, ""))
+    return list(_fields(profile, _known_fields(profile_struct(profile.engine)), ""))
 
 
 def default_at(data: Data, path: str) -> str | None:
@@ -96,19 +97,33 @@ def edit_field(profile: Profile, path: str, text: str) -> Profile:
     return with_texts(profile, texts, path)
 
 
-def _fields(info: inspect.StructType, value: Any, prefix: str) -> Iterator[Field]:
+def _fields(section: Section, known: Mapping[str, Field], prefix: str) -> Iterator[Field]:
+    for field in section_type(type(section)).fields:
+        path = f"{prefix}{field.encode_name}"
+        value = getattr(section, field.name)
+        if isinstance(value, Section):
+            yield from _fields(value, known, f"{path}.")
+        elif path in known:  # a section that is null is no field
+            yield replace(known[path], text=as_text(value))
+
+
+@cache
+def _known_fields(section: type[Section]) -> Mapping[str, Field]:
+    """Return the fields by path without their values; to describe them takes most of the time of a form."""
+    return {found.path: found for found in _described(section_type(section), "")}
+
+
+def _described(info: inspect.StructType, prefix: str) -> Iterator[Field]:
     for field in info.fields:
         path = f"{prefix}{field.encode_name}"
-        inner = getattr(value, field.name)
         section = section_at(field.type)
-        if section is not None:
-            if inner is not None:
-                yield from _fields(section, inner, f"{path}.")
-            continue
-        yield _leaf(path, field, inner)
+        if section is None:
+            yield _leaf(path, field)
+        else:
+            yield from _described(section, f"{path}.")
 
 
-def _leaf(path: str, field: inspect.Field, value: Any) -> Field:
+def _leaf(path: str, field: inspect.Field) -> Field:
     extra = _metadata_of(field.type)
     optional = is_optional(field.type)
     kind = next(option for option in union_members(field.type) if not isinstance(option, inspect.NoneType))
@@ -122,7 +137,7 @@ def _leaf(path: str, field: inspect.Field, value: Any) -> Field:
     return Field(
         path=path,
         kind="choice" if choices else _kind(kind),
-        text=as_text(value),
+        text="",
         default=_default(field),
         help=str(extra.get("description", "")),
         allowed=allowed(kind) + (", or empty" if optional else ""),
@@ -160,4 +175,6 @@ def as_text(value: Any) -> str:
         return ""
     if isinstance(value, str):
         return value
-    return to_flow(value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return str(value) if isinstance(value, int) else to_flow(value)
