@@ -48,7 +48,8 @@ class FilteringScreen(KeyedScreen):
     def active_keys(self) -> list[Key]:
         keys = super().active_keys()
         if self.typing:
-            return [key for key in keys if key.when in self.key_states() or key in GLOBAL_KEYS]
+            states = self.key_states()
+            return [key for key in keys if key.when in states or key in GLOBAL_KEYS]
         return keys
 
     async def action_filter(self) -> None:

@@ -107,19 +107,34 @@ class HomeKeys(FilteringScreen):
         """Hide keys that have nothing to act on."""
         if not super().is_key_enabled(key) or self.opening:
             return key.action == "quit"
-        form = self._form
-        return {
-            "run": key.when != "filling" or not self._pane.read_only,
-            "edit": form is not None and not self._pane.read_only and not self._is_in_options,
-            "save_as": form is not None,
-            "sweep": form is not None and not self._pane.read_only and not self.offers_sweep,
-            "tune": form is not None and not self._pane.read_only,
-            "undo": form is not None and bool(form.past),
-            "redo": form is not None and bool(form.future),
-            "reset": self._pane.can_reset,
-            "check_profile": self.needs_consent,
-            "start": form is not None and not self._pane.read_only and self.focused is not self._list,
-        }.get(key.action, True)
+        # The footer asks for every key after each key press, so only what a key needs is looked up.
+        match key.action:
+            case "run":
+                return key.when != "filling" or not self._pane.read_only
+            case "edit":
+                return self._is_editable and not self._is_in_options
+            case "save_as":
+                return self._form is not None
+            case "sweep":
+                return self._is_editable and not self.offers_sweep
+            case "tune":
+                return self._is_editable
+            case "undo":
+                return bool(self._form and self._form.past)
+            case "redo":
+                return bool(self._form and self._form.future)
+            case "reset":
+                return self._pane.can_reset
+            case "check_profile":
+                return self.needs_consent
+            case "start":
+                return self._is_editable and self.focused is not self._list
+        return True
+
+    @property
+    def _is_editable(self) -> bool:
+        pane = self._pane
+        return pane.form is not None and not pane.read_only
 
     def on_form_pane_editing(self) -> None:
         self.show_keys()
