@@ -28,10 +28,12 @@ SAME_MOMENT = 40
 _EXCEPTION = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failed|Warning)?(?:: .+)?$"
 )
-# Open MPI 4 and 5 each have two wordings, and may break the line before "signal".
-_SIGNAL = re.compile(r"\bSignal: (?P<a>[A-Z][\w ]+) \(\d+\)|\bsignal \d+ \((?P<b>[A-Z][\w ]+)\)")
-# mpirun's own message; Open MPI prints 0 for a pid that it does not know.
-_RANK = re.compile(r"process rank (?P<rank>\d+) with PID (?P<pid>\d+)")
+# Open MPI 4 and 5 each have two wordings, and may break the line before "signal"; Intel MPI has a third one.
+_SIGNAL = re.compile(
+    r"\bSignal: (?P<a>[A-Z][\w ]+) \(\d+\)|\b(?:signal|KILLED BY SIGNAL:) \d+ \((?P<b>[A-Z][\w ]+)\)"
+)
+# Messages of Open MPI, which prints 0 for a pid that it does not know, and of Intel MPI.
+_RANK = re.compile(r"(?:process rank|^= +RANK) (?P<rank>\d+) (?:with )?PID (?P<pid>\d+)")
 _SENDER = re.compile(r"^\[[\w.-]+:(?P<pid>\d+)\].*(?:received signal|Signal: )")
 """What Open MPI prints in a process that gets a signal: `[host:4302] Signal: Segmentation fault (11)`."""
 _ERROR = re.compile(

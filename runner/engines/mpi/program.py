@@ -20,6 +20,8 @@ LAUNCHERS = (
     *("mpiexec.hydra", "hydra_bstrap_pr", "hydra_pmi_proxy", "pmi_proxy"),
 )
 """Programs that start ranks and wait for them, as the kernel names them: at most 15 characters"""
+_NO_RANKS = (*LAUNCHERS, "ssh", "rsh")
+"""Launchers, and how they reach other hosts"""
 
 ROOT_ENV = {"OMPI_ALLOW_RUN_AS_ROOT": "1", "OMPI_ALLOW_RUN_AS_ROOT_CONFIRM": "1"}
 """Open MPI starts ranks as root only if both are exactly 1; other users do not need them."""
@@ -47,7 +49,23 @@ def find_mpirun(wanted: str | None, python: str) -> MpirunProgram:
     Raises:
         UserError: there is no mpirun, or it does not run.
     """
-    return _identify(locate_mpirun(wanted, python))
+    path = locate_mpirun(wanted, python)
+    return _identify(_hydra_of_intel(path) or path)
+
+
+def _hydra_of_intel(path: str) -> str | None:
+    """Return the program that the mpirun of Intel MPI starts; None: another mpirun, or it needs that one.
+
+    That mpirun is a shell script. It finds the program only on PATH, and ends at SIGTERM without it. Where
+    its variables are not set, it reads them from the file of an installation.
+    """
+    folder = Path(path).parent
+    program, variables = folder / "mpiexec.hydra", folder.parent / "env" / "vars.sh"
+    if Path(path).name != "mpirun" or not os.access(program, os.X_OK):
+        return None
+    if variables.exists() and "I_MPI_ROOT" not in os.environ:
+        return None
+    return str(program) if (folder / "hydra_bstrap_proxy").exists() else None
 
 
 def locate_mpirun(wanted: str | None, python: str) -> str:
@@ -121,12 +139,12 @@ def scratch_env(directory: str) -> dict[str, str]:
 
 
 def has_ranks(launcher: int) -> bool:
-    """Check whether a launcher has a live rank: a descendant that is not itself part of the launcher.
+    """Check whether a launcher has a live rank here: a descendant that is not itself part of the launcher.
 
     MPICH starts ranks through proxies, which are children of the launcher.
     """
     return any(
-        processes.name(pid) not in LAUNCHERS or has_ranks(pid) for pid, _ in processes.children(launcher)
+        processes.name(pid) not in _NO_RANKS or has_ranks(pid) for pid, _ in processes.children(launcher)
     )
 
 

@@ -46,6 +46,10 @@ def test_the_first_of_chained_exceptions_is_the_cause() -> None:
             "rank 1",
         ),
         (
+            "=   RANK 1 PID 56 RUNNING AT node2\n=   KILLED BY SIGNAL: 11 (Segmentation fault)",
+            "rank 1 (pid 56)",
+        ),
+        (
             "[host:00009] *** Process received signal ***\n[host:00009] Signal: Segmentation fault (11)",
             "a rank (pid 9)",
         ),

@@ -119,3 +119,21 @@ def test_the_implementation_is_told_by_its_version(
     program.chmod(0o755)
     found = find_mpirun(str(program), "python3")
     assert (found.flavour, found.version, found.major) == expected
+
+
+def test_a_script_of_intel_mpi_gives_way_to_its_program(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("I_MPI_ROOT", raising=False)
+    (tmp_path / "bin").mkdir()
+    for name in ("mpirun", "mpiexec.hydra", "hydra_bstrap_proxy"):
+        program = tmp_path / "bin" / name
+        program.write_text("#!/bin/sh\necho 'Intel(R) MPI Library for Linux* OS, Version 2021.18.1'\n")
+        program.chmod(0o755)
+    script = str(tmp_path / "bin" / "mpirun")
+    found = find_mpirun(script, "python3")
+    assert (Path(found.path).name, found.flavour) == ("mpiexec.hydra", "intel")
+    # Only the script reads the variables of an installation.
+    (tmp_path / "env").mkdir()
+    (tmp_path / "env" / "vars.sh").touch()
+    assert find_mpirun(script, "python3").path == script
