@@ -30,6 +30,8 @@ SERVICES = (
     "slurmctld: slurmscriptd",
     "/usr/sbin/slurmd",
     "/usr/sbin/munged",
+    "/usr/sbin/slurmdbd",
+    "mariadbd",
 )
 """how the command lines of what the test bed itself runs on a host begin"""
 _STDIO_TCP = Path(__file__).with_name("stdio_tcp.py")

@@ -19,6 +19,8 @@ PACKAGES = {
     "ip": "iproute2",
     "slurmctld": "slurm-wlm",
     "munged": "munge",
+    "slurmdbd": "slurmdbd",
+    "mariadbd": "mariadb-server",
 }
 """program to the package that has it"""
 

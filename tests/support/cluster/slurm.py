@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tests.support.cluster import accounting
 from tests.support.cluster.hosts import Cluster, Host
 from tests.support.cluster.namespaces import missing, program
 from tests.support.runs import wait_for
@@ -41,8 +42,7 @@ SlurmdLogFile={folder}/log/slurmd-%n
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
 JobAcctGatherType=jobacct_gather/none
-AccountingStorageType=accounting_storage/none
-SelectType=select/cons_tres
+{accounting}SelectType=select/cons_tres
 SelectTypeParameters=CR_Core
 PreemptType=preempt/partition_prio
 PreemptMode=REQUEUE
@@ -59,7 +59,8 @@ RealMemory={memory} Gres=gpu:{gpus}
 PartitionName=main Nodes=ALL Default=YES PriorityTier=10 PreemptMode=OFF
 PartitionName=spare Nodes=ALL PriorityTier=1 PreemptMode=CANCEL
 """
-"""Jobs of partition `main` end those of `spare` when they need their nodes. There is no accounting."""
+"""Jobs of partition `main` end those of `spare` when they need their nodes."""
+_NO_ACCOUNTING = "AccountingStorageType=accounting_storage/none\n"
 
 
 @cache
@@ -80,6 +81,8 @@ class Slurm:
     nodes: int = 2
     own: Sequence[Path | str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
+    accounting: bool = False
+    """keep records of jobs in a database"""
     cluster: Cluster = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack, init=False)
 
@@ -97,6 +100,7 @@ class Slurm:
         with ExitStack() as stack:
             stack.enter_context(self.cluster)
             self._start_munge(folder / "munge")
+            kept = accounting.SETTINGS.format(login=LOGIN, folder=folder)
             (folder / "slurm.conf").write_text(
                 _SLURM_CONF.format(
                     login=LOGIN,
@@ -106,8 +110,11 @@ class Slurm:
                     cpus=CPUS,
                     gpus=GPUS,
                     memory=MEMORY_MB,
+                    accounting=kept if self.accounting else _NO_ACCOUNTING,
                 )
             )
+            if self.accounting:
+                accounting.start_accounting(self.login, folder)
             self.start_controller()
             for node in self.node_names:
                 self.start_node(node)
