@@ -30,7 +30,7 @@ from runner.ranks.weights import RandomSource, Source, build_weights
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the benchmark and return the exit code; a rank that fails ends all others."""
+    """Run the benchmark and return the exit code; a rank that fails or is interrupted ends all others."""
     die_with_parent()
     options = parse_arguments(arguments)
     link: SingleRank | Mpi = SingleRank()
@@ -39,7 +39,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         run(options, link)
     except (StartError, MemoryLackError) as error:
         print(error, file=sys.stderr, flush=True)
-    except Exception:
+    except (Exception, KeyboardInterrupt):
+        # Without the abort, this rank would wait in MPI_Finalize for others that wait for its data.
         traceback.print_exc()
         sys.stderr.flush()
     else:

@@ -256,3 +256,21 @@ def test_no_gpu_is_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
 def test_cpu_has_a_name() -> None:
     assert device.label_of(torch.device("cpu"))
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt], ids=["failed", "interrupted"])
+def test_a_rank_that_does_not_finish_ends_the_others(
+    error: type[BaseException], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """A SIGINT to one rank left the others waiting for it, and it for them in MPI_Finalize, for ever."""
+    ended: list[bool] = []
+
+    def run(*_: object) -> None:
+        raise error
+
+    monkeypatch.setattr(program, "die_with_parent", lambda: None)
+    monkeypatch.setattr(program, "connect", SingleRank)
+    monkeypatch.setattr(program, "run", run)
+    monkeypatch.setattr(SingleRank, "abort", lambda _: ended.append(True))
+    assert program.main(["--engine_dir", str(tmp_path)]) == 1
+    assert ended == [True]
