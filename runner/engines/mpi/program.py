@@ -18,6 +18,7 @@ from runner.util import processes
 LAUNCHERS = (
     *("mpirun", "mpiexec", "prterun", "prted", "orterun", "orted"),
     *("mpiexec.hydra", "hydra_bstrap_pr", "hydra_pmi_proxy", "pmi_proxy"),
+    *("mpirun.openmpi", "mpiexec.openmpi", "mpirun.mpich", "mpiexec.mpich"),  # of Debian and Ubuntu
 )
 """Programs that start ranks and wait for them, as the kernel names them: at most 15 characters"""
 _NO_RANKS = (*LAUNCHERS, "ssh", "rsh")

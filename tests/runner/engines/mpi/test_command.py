@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from runner.engines.mpi import MpirunProgram, RankLaunch, find_mpirun, launch_env
+from runner.engines.mpi import LAUNCHERS, MpirunProgram, RankLaunch, find_mpirun, launch_env
 from runner.errors import UserError
+from runner.plan.plan import Stage
 from runner.schema.base import Mpirun
+from runner.supervision.stage_process import is_mpirun
 
 HERE = os.uname().nodename.partition(".")[0]
 OPEN_4, OPEN_5 = MpirunProgram("mpirun", "openmpi", "4.1.6"), MpirunProgram("mpirun", "openmpi", "5.0.11")
@@ -137,3 +139,8 @@ def test_a_script_of_intel_mpi_gives_way_to_its_program(
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "vars.sh").touch()
     assert find_mpirun(script, "python3").path == script
+def test_a_launcher_under_its_name_of_debian_is_one() -> None:
+    """Or a run never ends whose rank leaves a process that keeps the output of the launcher open."""
+    stage = Stage(name="benchmark", argv=["/usr/bin/mpirun.openmpi", "-n", "2", "program"], cwd="/")
+    assert is_mpirun(stage)
+    assert all(len(name) < 16 for name in LAUNCHERS)
