@@ -33,6 +33,10 @@ BUDGET_S = 0.005
 """How long output is parsed before other work is due."""
 MAX_LAG = 16 << 20
 """Unread bytes of output beyond which most are skipped; a program can print faster than lines are parsed."""
+SKIP_S = 0.25
+"""How long skipped output is searched for lines that a run needs, before other work is due."""
+LAST_SKIP_S = 10.0
+"""The same after the stage has ended; less than a stop waits for a supervisor."""
 RECENT = 1 << 18
 """Bytes at the end of skipped output that are parsed all the same."""
 CATCH_UP_S = 3.0
@@ -122,7 +126,7 @@ class Collector:
         """Limit the size of the log on disk; return the events in what is dropped from it."""
         if raw_output.size(self.log.path) <= raw_output.LIMIT:
             return []
-        events = list(self._skip(now))
+        events = list(self._skip(now, SKIP_S))
         try:
             self.log.offset = raw_output.drop_middle(self.log.path, self.log.offset)
         except OSError:
@@ -171,7 +175,7 @@ class Collector:
             return
         yield from self._parse(now, deadline=began + BUDGET_S)
         if self.log.size - self.log.offset > MAX_LAG:
-            yield from self._skip(now)
+            yield from self._skip(now, SKIP_S)
         ended = time.monotonic()
         if ended - began > BUDGET_S:
             self._resume_at = ended + (ended - began) * (1 / SHARE - 1)
@@ -184,7 +188,7 @@ class Collector:
     def _catch_up(self, now: int) -> Iterator[ev.AnyEvent]:
         """Parse the rest of the output, for a limited time."""
         yield from self._parse(now, deadline=time.monotonic() + CATCH_UP_S)
-        yield from self._skip(now)
+        yield from self._skip(now, LAST_SKIP_S)
         yield from self._parse(now, deadline=math.inf)
 
     def _parse(self, now: int, *, deadline: float) -> Iterator[ev.AnyEvent]:
@@ -199,12 +203,19 @@ class Collector:
                     self.log.offset -= len(chunk) - start
                     return
 
-    def _skip(self, now: int) -> Iterator[ev.AnyEvent]:
-        """Skip unread output except its end; parse only the lines in it that a run cannot do without."""
+    def _skip(self, now: int, seconds: float) -> Iterator[ev.AnyEvent]:
+        """Skip unread output except its end; parse only the lines in it that a run cannot do without.
+
+        A program can write faster than these are found. Then the supervisor would only search, and neither
+        stop the run nor limit its log; so after `seconds` the rest is skipped without a look.
+        """
         end = raw_output.size(self.log.path) - RECENT
+        deadline = time.monotonic() + seconds
         while self.log.offset < end and (chunk := self.log.read()):
             yield from self._lines(self._marked(chunk), now)
             yield from self.notify(_SKIPPED, now)
+            if time.monotonic() > deadline:
+                self.log.offset = max(self.log.offset, end)
 
     def _marked(self, chunk: bytes) -> bytes:
         """Return the lines with records of ranks, and the first of those with marks of the engine."""

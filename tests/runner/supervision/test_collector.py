@@ -87,6 +87,17 @@ class TestMuchOutput:
         assert isinstance(notice, ev.Notice)
         assert len(CHATTER) - collector.log.offset <= collecting.RECENT
 
+    def test_a_search_that_takes_too_long_is_given_up(
+        self, collector: Collector, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Or the supervisor of a program that writes faster than it searches would do nothing else."""
+        monkeypatch.setattr(collecting, "SKIP_S", -1.0)
+        collector.log.limit = 1 << 10
+        collector.log.path.write_bytes(CHATTER + b"\x1e" + line(HELLO) + CHATTER)
+        (notice,) = collector.collect(now=9)
+        assert isinstance(notice, ev.Notice)
+        assert 2 * len(CHATTER) - collector.log.offset <= collecting.RECENT
+
     def test_its_log_keeps_beginning_and_end(
         self, collector: Collector, monkeypatch: pytest.MonkeyPatch
     ) -> None:
