@@ -171,7 +171,11 @@ class _Recovery:
         t = time.monotonic_ns() if self.can_kill else last_t
         restarted = self.found is Liveness.RESTARTED
         how = "the machine was restarted" if restarted else "its supervisor was killed"
-        why = _log_problem(self.run_dir / layout.EVENTS) or f"{how} while it ran"
+        if self.state.started is None and not restarted:
+            how = "its supervisor was killed, or its disk was full, before it could write its log"
+        else:
+            how = f"{how} while it ran"
+        why = _log_problem(self.run_dir / layout.EVENTS) or how
         return [
             ev.Failure(t=t, cause=f"the run was lost: {why}"),
             ev.RunEnded(t=t, status="lost", wall=time.time()),

@@ -60,6 +60,13 @@ def test_a_run_without_supervisor_is_lost_and_says_so() -> None:
     assert load_report(run_dir).status == "lost"
 
 
+def test_an_empty_log_does_not_say_that_the_run_had_begun() -> None:
+    run_dir = record(abandoned().with_name("20260101T000000Z_program_0002"), single("ok"), [])
+    owned_by(run_dir)
+    recover(run_dir)
+    assert "was killed, or its disk was full, before it could write its log" in read_entry(run_dir).cause
+
+
 def test_after_a_restart_of_the_machine_the_cause_is_the_restart() -> None:
     run_dir = abandoned()
     owned_by(run_dir, boot_id="another boot")
