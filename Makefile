@@ -48,7 +48,8 @@ simulate: .venv/test
 # An attack of an hour: `make torture MINUTES=5 SEED=1 MPIRUN=/opt/mpich/bin/mpirun` is shorter, repeated, and with one more MPI.
 MINUTES ?= 60
 torture: .venv/test
-	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(addprefix --seed ,$(SEED)) $(addprefix --mpirun ,$(MPIRUN))
+	$(BIN)/python -m tests.torture --minutes $(MINUTES) $(addprefix --seed ,$(SEED)) $(addprefix --mpirun ,$(MPIRUN)) \
+		$(addprefix --workers ,$(WORKERS)) $(addprefix --user ,$(AS_USER))
 
 # Performance claims, as ratios against a baseline measured in the same minute.
 bench: .venv/test

@@ -52,11 +52,16 @@ class Tmux:
         """Exit code of the program; empty while it runs."""
         return self._status.read_text().strip() if self._status.exists() else ""
 
+    @property
+    def pid(self) -> int | None:
+        """Process of the server; None: it does not run."""
+        server = subprocess.run([*self._command, "display", "-p", "#{pid}"], capture_output=True, text=True)
+        return int(server.stdout) if server.returncode == 0 else None
+
     def kill(self) -> None:
         """End the server, if it runs, and wait until the next one can take its socket."""
-        server = subprocess.run([*self._command, "display", "-p", "#{pid}"], capture_output=True, text=True)
-        if server.returncode == 0:
-            pid = int(server.stdout)
+        pid = self.pid
+        if pid is not None:
             born = processes.start_time(pid)
             self._do("kill-server")
             wait_for(lambda: processes.start_time(pid) != born, "the end of tmux")

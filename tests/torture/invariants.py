@@ -6,7 +6,8 @@ import contextlib
 import json
 import os
 import signal
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from runner.history import verification
@@ -19,6 +20,9 @@ from runner.run.scratch import scratch_dirs
 from runner.state.run import RunState
 from runner.util import cgroup, processes
 from runner.util.processes import ProcessIdentity
+
+GONE_S = 60.0
+"""How long a dashboard without a terminal may take to end; generous, for a busy machine."""
 
 
 def at_first_look(run_dir: Path, allowed: set[str], plan: Plan) -> Iterator[str]:
@@ -79,6 +83,19 @@ def nothing_is_left(run_dir: Path, members: set[ProcessIdentity], device: str) -
     if busy := locks.take([device]):
         yield f"{busy.device} is still taken by {busy.holder}"
     locks.release()
+
+
+def is_gone(members: Iterable[ProcessIdentity], what: str) -> list[str]:
+    """Check that processes end within `GONE_S`; end those that are left."""
+    until = time.monotonic() + GONE_S
+    while left := [one for one in members if processes.start_time(one[0]) == one[1]]:
+        if time.monotonic() > until:
+            for pid, _ in left:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+            return [f"the {what} {pid} is left" for pid, _ in left]
+        time.sleep(0.05)
+    return []
 
 
 def is_known_gap(problem: str, victim: str, mode: str) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import io
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from runner.cli.main import main
@@ -19,14 +19,32 @@ class Outcome:
     part: str
     figures: dict[str, int] = field(default_factory=dict)
     """what was counted: `{"kills": 12}`"""
+    largest: dict[str, int] = field(default_factory=dict)
+    """what was measured, its largest value: `{"MB supervisor": 31}`"""
     problems: list[str] = field(default_factory=list)
 
     def count(self, what: str, number: int = 1) -> None:
         self.figures[what] = self.figures.get(what, 0) + number
 
+    def at_most(self, what: str, number: int) -> None:
+        """Keep the largest of a figure."""
+        self.largest[what] = max(number, self.largest.get(what, 0))
+
     def __str__(self) -> str:
-        figures = ", ".join(f"{number} {what}" for what, number in self.figures.items())
+        figures = ", ".join(f"{number} {what}" for what, number in (self.figures | self.largest).items())
         return f"{self.part}: {figures or 'nothing done'}; {len(self.problems)} problems"
+
+
+def merged(outcomes: Sequence[Outcome]) -> Outcome:
+    """Return the sums and the largest figures of workers that did the same part."""
+    whole = Outcome(outcomes[0].part)
+    for outcome in outcomes:
+        for what, number in outcome.figures.items():
+            whole.count(what, number)
+        for what, number in outcome.largest.items():
+            whole.at_most(what, number)
+        whole.problems += outcome.problems
+    return whole
 
 
 def timer(seconds: float) -> Callable[[], bool]:

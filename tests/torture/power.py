@@ -100,8 +100,7 @@ def _cut_running(outcome: Outcome, folder: Path, delay: float) -> None:
     with _after_a_cut(folder, run_dir) as found:
         last = max((event.t for event in _events(found)), default=0) / 1e9
         lost_s = cut - max(last, begun)
-        most = max(outcome.figures.get("ms lost at most", 0), round(lost_s * 1000))
-        outcome.figures["ms lost at most"] = most
+        outcome.at_most("ms lost", round(lost_s * 1000))
         if lost_s > PERIOD_S + SLACK_S:
             outcome.problems.append(f"{lost_s:.1f} s of a running run are lost")
         content = (found / layout.EVENTS).read_bytes() if (found / layout.EVENTS).exists() else b""

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import random
 import signal
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from tests.standins import nvml
 from tests.support.programs.ranks import STORM
 from tests.torture.launchers import ALONE, Launcher
 
@@ -18,8 +17,17 @@ SIGNALS = {
     "INT": (signal.SIGINT,),
     "STOP+KILL": (signal.SIGSTOP, signal.SIGKILL),
 }
-VICTIMS = ("supervisor", "launcher", "rank", "telemetry", "starter", "terminal")
-_WEIGHTS = (6, 3, 3, 1, 1, 1)
+SCREENS = ("dashboard", "terminal", "tmux", "ssh", "sshd")
+"""What is hit of a dashboard that starts the run: itself, its terminal, its tmux, or one end of its ssh."""
+VICTIMS = {
+    "supervisor": 6,
+    "launcher": 3,
+    "rank": 3,
+    "telemetry": 1,
+    "starter": 1,
+    **dict.fromkeys(SCREENS, 1),
+}
+"""What can be hit, and how often."""
 MOMENTS = {"start": 0.6, "queue": 0.6, "middle": 0.8, "stop": 0.3, "end": 0.15}
 """What is waited for, and the longest random time after it, s."""
 
@@ -31,8 +39,9 @@ class Scenario:
     number: int
     launcher: Launcher
     mode: str
-    """of the ranks"""
+    """of the ranks; a key of `ENGINES`: the real ranks of the torch engine"""
     victim: str
+    """a key of `VICTIMS`"""
     blow: str
     """a key of `SIGNALS`"""
     moment: str
@@ -47,11 +56,17 @@ class Scenario:
         )
 
 
-def draw(number: int, seed: int, launchers: Sequence[Launcher]) -> Scenario:
-    """Return scenario `number` of a storm."""
+def draw(
+    number: int,
+    seed: int,
+    launchers: Sequence[Launcher],
+    modes: Sequence[str] = STORM,
+    victims: Collection[str] = tuple(VICTIMS),
+) -> Scenario:
+    """Return scenario `number` of a storm; the supervisor replaces a victim that cannot be had."""
     random_source = random.Random(f"{seed}:{number}")
-    victim = random_source.choices(VICTIMS, _WEIGHTS)[0]
-    if victim == "telemetry" and nvml.compiler() is None:
+    victim = random_source.choices(tuple(VICTIMS), tuple(VICTIMS.values()))[0]
+    if victim not in victims:
         victim = "supervisor"
     with_mpirun = [one for one in launchers if one is not ALONE]
     launcher = random_source.choice(with_mpirun if victim == "launcher" and with_mpirun else launchers)
@@ -61,7 +76,7 @@ def draw(number: int, seed: int, launchers: Sequence[Launcher]) -> Scenario:
     return Scenario(
         number,
         launcher,
-        random_source.choice(STORM),
+        random_source.choice(modes),
         victim,
         random_source.choice(tuple(SIGNALS)),
         moment,

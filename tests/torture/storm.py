@@ -9,6 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,18 +18,20 @@ import msgspec
 
 from runner import paths
 from runner.engines.mpi import LAUNCHERS
+from runner.history.stop import stop_run
 from runner.plan.plan import Plan
 from runner.run import layout, liveness
 from runner.run.device_locks import DeviceLocks
+from runner.supervision import launch
 from runner.util import processes
 from runner.util.processes import ProcessIdentity
 from tests.standins import nvml
 from tests.support.paths import ROOT
-from tests.support.runs import is_supervised, start, state_of
-from tests.support.terminal import Terminal
-from tests.torture import invariants
-from tests.torture.launchers import Launcher
-from tests.torture.scenario import SIGNALS, Scenario, draw
+from tests.support.programs.ranks import STORM
+from tests.support.runs import is_supervised, state_of
+from tests.torture import gpu, invariants, screens
+from tests.torture.launchers import ENGINES, Launcher
+from tests.torture.scenario import SCREENS, SIGNALS, VICTIMS, Scenario, draw
 
 DEVICE = "torture"
 POLL_S = 0.1
@@ -36,9 +39,14 @@ PATIENCE_S = 600.0
 """Ends only a wait that is in vain: a storm next to others may wait minutes for a processor."""
 STOPPED_S = 0.3
 """How long a process is stopped before it is killed."""
-_ATTACH = "import sys; from tui.main import main; sys.exit(main(sys.argv[1:]))"
-_START = "import sys, msgspec; from runner.plan.plan import Plan; from tests.support.runs import start\
-; start(msgspec.json.decode(sys.argv[1], type=Plan))"
+_PROFILE = "name: storm\n"
+_START = (
+    "import sys, msgspec; from pathlib import Path; from runner.plan.plan import Plan;"
+    " from runner.supervision import launch; run_dir = Path(sys.argv[1]);"
+    " plan = msgspec.json.decode(sys.argv[2], type=Plan);"
+    f" launch.launch(run_dir, plan, {_PROFILE!r})"
+)
+_WATCH = f"{_START}; from tui.main import main; sys.exit(main(['attach', str(run_dir)]))"
 _DEADLY = ("KILL", "STOP+KILL")
 
 
@@ -52,37 +60,57 @@ class Tally:
     """scenarios whose victim had ended, or had not started"""
     gaps: int = 0
     """processes that were left where that is not promised"""
+    kinds: Counter[str] = field(default_factory=Counter)
+    """signals that hit, by victim, signal, launcher and ranks"""
+    gpu_ms: int = 0
+    """longest time until the memory of a GPU was back, ms"""
     problems: list[str] = field(default_factory=list)
 
 
 def storm(
-    seed: int, launchers: Sequence[Launcher], is_over: Callable[[], bool], *, first: int = 0
+    seed: int,
+    launchers: Sequence[Launcher],
+    is_over: Callable[[], bool],
+    *,
+    modes: Sequence[str] = STORM,
+    first: int = 0,
 ) -> Iterator[Tally]:
     """Strike runs until a time is over; yields the tally after each."""
     tally = Tally()
+    victims = [victim for victim in VICTIMS if not why_not(victim)]
     number = first
     while not is_over():
-        scenario = draw(number, seed, launchers)
+        scenario = draw(number, seed, launchers, modes, victims)
         number += 1
         try:
-            problems = _strike(scenario)
-        except (AssertionError, TimeoutError) as error:
+            problems = _strike(scenario, tally)
+        except (AssertionError, TimeoutError, subprocess.CalledProcessError) as error:
             problems = [str(error)]
+            _stop_all()
         if problems is None:
             tally.missed += 1
         else:
             tally.struck += 1
+            tally.kinds.update((scenario.victim, scenario.blow, scenario.launcher.name, scenario.mode))
             gaps = [one for one in problems if invariants.is_known_gap(one, scenario.victim, scenario.mode)]
             tally.gaps += len(gaps)
             tally.problems += [f"{scenario}: {problem}" for problem in problems if problem not in gaps]
         yield tally
 
 
-def _strike(scenario: Scenario) -> list[str] | None:
+def why_not(victim: str) -> str:
+    """Return why a victim cannot be had here; empty: it can."""
+    if victim == "telemetry":
+        return "" if nvml.compiler() is not None else "the stand-in for NVML needs a C compiler"
+    return screens.why_not(victim)
+
+
+def _strike(scenario: Scenario, tally: Tally) -> list[str] | None:
     """Do one scenario; returns what does not hold afterwards, None without a victim."""
-    plan = scenario.launcher.plan(scenario.mode, [DEVICE])
+    run_dir = paths.runs_dir() / layout.new_run_id("storm")
+    plan = scenario.launcher.plan(scenario.mode, [DEVICE], run_dir)
     if scenario.victim == "starter":
-        return _strike_starter(scenario, plan)
+        return _strike_starter(scenario, plan, run_dir)
     with contextlib.ExitStack() as at_end:
         holder = DeviceLocks("holder")
         at_end.callback(holder.release)
@@ -90,24 +118,40 @@ def _strike(scenario: Scenario) -> list[str] | None:
             return [f"{DEVICE} is taken by {busy.holder} before the run"]
         if scenario.victim == "telemetry":
             at_end.enter_context(_gpus())
-        run_dir = start(plan)
-        terminal = _attach(run_dir) if scenario.victim == "terminal" else None
-        if terminal is not None:
-            at_end.callback(terminal.close)
+        screen = None
+        if scenario.victim in SCREENS:
+            mark = f"screen-of-{run_dir.name}"
+            words = [sys.executable, "-c", _WATCH, str(run_dir), msgspec.json.encode(plan).decode(), mark]
+            screen = at_end.enter_context(screens.opened(scenario.victim, words, mark))
+            _wait(lambda: liveness.read_owner(run_dir) is not None, f"the start of {run_dir.name}")
+        else:
+            launch.launch(run_dir, plan, _PROFILE)
         _wait_for_moment(scenario, run_dir)
         supervisor = liveness.read_owner(run_dir)
         assert supervisor is not None, f"{run_dir} has no supervisor"
         members = set(processes.descendants(supervisor.pid))
-        victim = terminal.process.pid if terminal is not None else _victim(scenario, run_dir)
+        watching = screen.find_program() if screen is not None else []
+        victim = screen.find_victim() if screen is not None else _victim(scenario, run_dir)
         if victim is None or processes.start_time(victim) is None:
             holder.release()
             _wait_until_over(run_dir)
             return None
         _hit(victim, scenario.blow)
+        allowed = _allowed(scenario)
+        if supervisor.pid in {pid for pid, _ in watching}:
+            allowed.add("lost")  # the dashboard had only begun to start the run
         if scenario.victim != "supervisor" or scenario.blow not in _DEADLY:
             holder.release()
         _wait_until_over(run_dir)
-    return _check(run_dir, plan, members, _allowed(scenario))
+    problems = invariants.is_gone(watching, "dashboard")
+    if not (run_dir / layout.PLAN).exists():
+        return problems
+    problems += _check(run_dir, plan, members, allowed)
+    if ENGINES.get(scenario.mode) == "cuda":
+        left, seconds = gpu.wait_until_free({pid for pid, _ in members})
+        tally.gpu_ms = max(tally.gpu_ms, round(seconds * 1000))
+        problems += left
+    return problems
 
 
 @contextlib.contextmanager
@@ -123,31 +167,24 @@ def _gpus() -> Iterator[None]:
             os.environ.update(before)
 
 
-def _strike_starter(scenario: Scenario, plan: Plan) -> list[str] | None:
+def _strike_starter(scenario: Scenario, plan: Plan, run_dir: Path) -> list[str]:
     """Hit the process that starts a run; there is then a complete run, or none."""
-    known = set(layout.list_runs())
-    arguments = [sys.executable, "-c", _START, msgspec.json.encode(plan).decode()]
+    arguments = [sys.executable, "-c", _START, str(run_dir), msgspec.json.encode(plan).decode()]
     starter = subprocess.Popen(arguments, cwd=ROOT, stderr=subprocess.DEVNULL)
     time.sleep(scenario.delay)
     _hit(starter.pid, scenario.blow)
     starter.wait()
-    problems: list[str] = []
-    for run_dir in set(layout.list_runs()) - known:
-        if (run_dir / layout.PLAN).exists():
-            _wait_until_over(run_dir)
-            problems += _check(run_dir, plan, set(), {"finished", "lost", "stopped"})
-    return problems
-
-
-def _attach(run_dir: Path) -> Terminal:
-    return Terminal([sys.executable, "-c", _ATTACH, "attach", str(run_dir)], env={"PYTHONPATH": str(ROOT)})
+    if not (run_dir / layout.PLAN).exists():
+        return []
+    _wait_until_over(run_dir)
+    return _check(run_dir, plan, set(), {"finished", "lost", "stopped"})
 
 
 def _wait_for_moment(scenario: Scenario, run_dir: Path) -> None:
     def has_come() -> bool:
         state = state_of(run_dir)
         reached = {
-            "start": scenario.victim in ("supervisor", "terminal") or _victim(scenario, run_dir) is not None,
+            "start": scenario.victim in ("supervisor", *SCREENS) or _victim(scenario, run_dir) is not None,
             "queue": state.status == "queued",
             "middle": bool(state.configurations),
             "stop": bool(state.configurations),
@@ -216,9 +253,16 @@ def _allowed(scenario: Scenario) -> set[str]:
             return {"lost", "finished", "failed", "stopped"}
         stopped |= {"stopped"} if scenario.blow == "TERM" else set()
         return {"finished"} | stopped
-    if scenario.victim in ("telemetry", "terminal"):
+    if scenario.victim in ("telemetry", *SCREENS):
         return {"finished"} | stopped
     return {"failed", "finished"} | stopped
+
+
+def _stop_all() -> None:
+    """End runs that were given up: they would keep the device from all that follow."""
+    for run_dir in layout.list_runs():
+        if is_supervised(run_dir):
+            stop_run(run_dir, "a storm that gave it up")
 
 
 def _check(run_dir: Path, plan: Plan, members: set[ProcessIdentity], allowed: set[str]) -> list[str]:

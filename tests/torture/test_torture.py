@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.torture import __main__ as torture
+from tests.torture.parts import parts
 
 SECONDS = {"damage": 1.5, "fuzz": 1.0, "crowd": 0.0, "web": 0.5, "flood": 1.5, "storm": 6.0}
 """How long each part lasts at least."""
@@ -20,5 +20,5 @@ SECONDS = {"damage": 1.5, "fuzz": 1.0, "crowd": 0.0, "web": 0.5, "flood": 1.5, "
 def test_nothing_is_found(part: str, home: Path) -> None:
     seed = random.SystemRandom().randrange(10**6)
     print(f"python -m tests.torture --only {part} --seed {seed}")
-    outcome = torture.parts([])[part](seed, SECONDS[part])
+    outcome = parts([])[part](seed, SECONDS[part])
     assert outcome.problems == []

@@ -6,6 +6,7 @@ They need no MPI library, so they start at once; what they report and how they e
 from __future__ import annotations
 
 import ctypes
+import itertools
 import os
 import random
 import signal
@@ -16,7 +17,7 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from runner.ranks.records import Recorder
+from runner.ranks.records import Recorder, die_with_parent
 
 RANK = int(os.environ.get("OMPI_COMM_WORLD_RANK", os.environ.get("PMI_RANK", "0")))
 WORLD = int(os.environ.get("OMPI_COMM_WORLD_SIZE", os.environ.get("PMI_SIZE", "1")))
@@ -68,6 +69,32 @@ def chatter() -> None:
     """Print tens of megabytes as fast as possible."""
     for _ in range(600):
         os.write(1, b"a step has finished, and this line says nothing else\n" * 1200)
+
+
+def flood(recorder: Recorder) -> None:
+    """Measure for ever; a child prints text, long lines and binary data during half of the time.
+
+    The latency is what a fixed piece of work takes; the child uses another processor.
+    """
+    blocks = (b"a step has finished, and this line says nothing else\n" * 1200, b"x" * 1_000_000 + b"\n",
+              bytes(range(256)) * 4000, b"\x1e{not json}\n" * 5000)  # fmt: skip
+    child = os.fork()
+    if child == 0:
+        die_with_parent()
+        for number in itertools.count():
+            os.write(1, blocks[number % len(blocks)])
+    os.kill(child, signal.SIGSTOP)
+    recorder.configuration(
+        index=0, batch_size=1, input_len=8, output_len=4, num_runs=10**9, duration=0, warm_up=0
+    )
+    for i in itertools.count():
+        if i % FLOOD_EVERY == 0:
+            os.kill(child, signal.SIGCONT if i // FLOOD_EVERY % 2 else signal.SIGSTOP)
+        time.sleep(0.01)
+        began = time.perf_counter()
+        sum(range(20_000))
+        latency = (time.perf_counter() - began) * 1000
+        recorder.iteration(config=0, i=i, phase="timed", latency_ms=latency, generation_ms=latency, steps=3)
 
 
 def refuse_to_die() -> None:
@@ -129,6 +156,8 @@ LOOPS = {
     "endless": (10**9, 0.05),
 }
 """Iterations and the pause before each, s."""
+FLOOD_EVERY = 200
+"""Iterations of the mode `flood` until its output begins or pauses, about two seconds."""
 
 
 def main(mode: str) -> None:
@@ -139,6 +168,8 @@ def main(mode: str) -> None:
     device = os.environ.get("RANK_DEVICE", "cpu").replace("%", str(RANK))
     recorder.hello(world=WORLD, device=device, label="a test", versions={})
     BEFORE.get(mode, lambda: None)()
+    if mode == "flood":
+        flood(recorder)
     iterations, pause = LOOPS.get(mode, (30, 0.0))
     measure(recorder, iterations, pause, noise=0.5 if mode == "noisy" else 0.0)
     if mode != "no-bye":
