@@ -44,12 +44,14 @@ def describe_exit(code: int | None) -> str:
 
 
 class StageLine(msgspec.Struct, frozen=True):
-    """The stages of a run, and the throughput that it measures now."""
+    """The stages of a run, and the throughput that it measures now, or has measured."""
 
     stages: tuple[StageItem, ...]
     tokens_per_sec: float | None = None
     """None: not measured yet"""
     unit: str = "tokens/s"
+    of: str = ""
+    """what has this throughput, where there is room for it"""
 
 
 def draw_stage_line(line: StageLine, width: int, height: int) -> list[Row]:
@@ -57,6 +59,9 @@ def draw_stage_line(line: StageLine, width: int, height: int) -> list[Row]:
     if line.tokens_per_sec is None:
         return draw_stages(line.stages, width, height)
     rate = row(Span(align_right(format_measurement(line.tokens_per_sec), 6), "strong"), dim(f" {line.unit}"))
+    named = row(dim(f"{line.of} "), *rate) if line.of else rate
+    if row_width(draw_stages(line.stages, width, height)[0]) + row_width(named) + 2 <= width:
+        rate = named
     return [spread(draw_stages(line.stages, width - row_width(rate) - 2, height)[0], rate, width)]
 
 

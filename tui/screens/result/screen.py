@@ -27,7 +27,7 @@ from tui.framework.run_header import RunHeader, draw_run_header, short_id
 from tui.framework.screen import KeyedScreen, KeyFooter
 from tui.framework.titles import set_subtitle, set_title
 from tui.plots.spark import SparkData, spark_data
-from tui.screens.live.stage_strip import StageItem, StageMark, describe_exit, draw_stages
+from tui.screens.live.stage_strip import describe_exit, draw_stage_line
 from tui.screens.result.answers import Answers, draw_answers, one_line
 from tui.screens.result.explanation import describe_interval, explain_value
 from tui.screens.result.keys import KEYS
@@ -44,11 +44,11 @@ from tui.screens.result.metric_table import (
     row_index,
 )
 from tui.screens.result.notices import draw_flags, draw_published
+from tui.screens.result.stage_line import stage_line
 from tui.text import plain_text, wrap
 
 READ_AT_ONCE = 2 << 20
 """Logs up to this size, in bytes, are read before the first frame; it takes a few hundredths of a second."""
-_MARKS: dict[str, StageMark] = {"ok": "ok", "failed": "failed", "stopped": "stopped", "skipped": "skipped"}
 
 
 def draw_failure(lines: tuple[str, ...], width: int, height: int) -> list[Row]:
@@ -112,7 +112,7 @@ class ResultScreen(KeyedScreen):
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_run_header, id="header")
-        yield Panel(draw_stages, id="stages")
+        yield Panel(draw_stage_line, id="stages")
         yield Panel(draw_answers, id="answers")
         yield Panel(draw_failure, id="failure")
         yield Panel(draw_flags, id="flags", classes="framed")
@@ -151,13 +151,9 @@ class ResultScreen(KeyedScreen):
             elapsed_s=int(report.seconds),
             job_end=report.job_end,
         )
-        stages = tuple(
-            StageItem(stage.name, _MARKS.get(stage.status, "running"), int(stage.seconds), stage.exit_code)
-            for stage in report.stages
-        )
         flags = tuple(plain_text(flag) for flag in result_table.list_flags(report))
         self._panel("#header").update(header)
-        self._panel("#stages").update(stages)
+        self._panel("#stages").update(stage_line(report))
         pairs = tuple((one_line(answer.prompt), one_line(answer.answer)) for answer in report.answers)
         self._panel("#answers").update(Answers(pairs, answer_source(report.engine)))
         self._show_failure(failure_lines(report))

@@ -29,6 +29,14 @@ def test_the_running_stage_and_the_headline_are_visible(width: int) -> None:
     assert drawn.endswith("1 234 tokens/s")
 
 
+def test_the_best_configuration_is_named_where_there_is_room() -> None:
+    best = StageLine(RUNNING, 1234.5, of="best: batch 16 64→24")
+    wide, narrow = (row_text(draw_stage_line(best, width, 1)[0]) for width in (160, 80))
+    assert wide.endswith("  best: batch 16 64→24  1 234 tokens/s")
+    assert "best" not in narrow
+    assert narrow.endswith("1 234 tokens/s")
+
+
 def test_other_stages_are_shortened_step_by_step() -> None:
     assert "the checkpoint exists" in line(RUNNING, 140)
     assert "✓ convert 14:02  · quantize skipped  ✓ build 41:10" in line(RUNNING, 100)
