@@ -98,7 +98,7 @@ def _mpirun(facts: MachineFacts, needed: bool) -> Check:
     if facts.mpirun:
         return Check("mpirun", "pass", facts.mpirun)
     fix = "apt-get install openmpi-bin, or set launch.mpirun.path"
-    return Check("mpirun", "fail" if needed else "warn", "not found on PATH", fix)
+    return Check("mpirun", "fail" if needed else "warn", "not found on PATH", fix, "mpirun is missing")
 
 
 def _root(facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:

@@ -204,7 +204,7 @@ def test_live_in_ascii(snap_compare: Compare, tmp_path: Path, monkeypatch: pytes
 
 def test_live_in_light_colours(snap_compare: Compare, tmp_path: Path) -> None:
     app = live(recorded_runs.under_way(), tmp_path)
-    app.theme = "textual-light"
+    app.theme = "light"
     assert snap_compare(app, terminal_size=SIZES[1])
 
 

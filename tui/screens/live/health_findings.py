@@ -54,6 +54,8 @@ def assess_health(
     if end is not None:
         return HealthLine(*end, badge=badge)
     if not problems:
+        if feed.state.stage is None:
+            return HealthLine("quiet", ("no diagnostics yet",), badge, single_line=True)
         if _measured(feed.state) < FEWEST_FOR_STEADY:
             return HealthLine("quiet", ("no problems detected so far",), badge, single_line=True)
         return HealthLine("good", ("no problems detected",), badge, single_line=True)

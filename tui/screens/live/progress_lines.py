@@ -106,10 +106,13 @@ def _bars(progress: ProgressView, width: int) -> Row:
         return row(*_bar(progress.counts, progress.measured, progress.num_runs, max(6, width - 32), measured))
     # Fixed width for the counts, so that the second bar does not move while they grow.
     size = max(6, (width - 50) // 2)
-    return row(
+    both = row(
         *_bar("iterations", progress.measured, progress.num_runs, size, f"{measured:<14}"),
         *_bar("duration", progress.seconds, progress.duration, size, seconds),
     )
+    if row_width(both) <= width:
+        return both
+    return row(dim("iterations"), measured, dim("   duration"), seconds)
 
 
 def _bar(
