@@ -29,7 +29,7 @@ from runner.state.job import job_text, job_waiting_text
 from runner.state.run import RunState
 from runner.state.waiting import waiting_text
 from runner.util.console import print_json
-from runner.util.formatting import command, duration
+from runner.util.formatting import command, duration, format_number
 
 POLL_S = 0.1
 QUIET_S = 10.0
@@ -175,7 +175,7 @@ class RunNarrator:
             and not configuration.done
             and time.monotonic() - self._last_line > QUIET_S
         ):
-            self._print(state, state.last_t, f"  {_progress(configuration)}")
+            self._print(state, state.last_t, f"  {_progress(configuration, now)}")
         for problem in find_machine_problems(state) if state.running else ():
             if problem.kind not in self._reported:
                 self._reported.add(problem.kind)
@@ -198,7 +198,7 @@ class RunNarrator:
         print(f"{duration(since):>8}  {sentence}", file=sys.stderr, flush=True)
 
 
-def _progress(configuration: ConfigurationState) -> str:
+def _progress(configuration: ConfigurationState, now: int) -> str:
     latency, serving = configuration.latency, configuration.serving
     if serving is not None:
         return serving.words
@@ -206,7 +206,10 @@ def _progress(configuration: ConfigurationState) -> str:
         return configuration.preparing
     if latency.n == 0:
         return f"warm-up {len(configuration.warmup)}/{configuration.start.warm_up}"
-    return f"iteration {latency.n}/{configuration.start.num_runs}, mean latency {latency.mean:.3f} ms"
+    left = configuration.remaining_s(now)
+    more = "" if left is None else f", about {duration(left)} left of this configuration"
+    mean = format_number(latency.mean, 0 if latency.mean >= 1000 else 1 if latency.mean >= 10 else 3)
+    return f"iteration {latency.n}/{configuration.start.num_runs}, mean latency {mean} ms{more}"
 
 
 def _configuration_prefix(values: dict[str, str]) -> str:

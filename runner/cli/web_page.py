@@ -30,6 +30,7 @@ _PAGE = """<!DOCTYPE html>
     <div class="message closed">
       <div>The dashboard was closed; runs continue.</div>
       <a href="/">Open again</a>
+      <div>If it does not open, `trtbench-tui serve` has ended; its next start prints a new address.</div>
     </div>
     <div id="terminal" class="textual-terminal"
       data-session-websocket-url="{websocket}" data-font-size="16"></div>

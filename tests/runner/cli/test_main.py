@@ -21,6 +21,7 @@ from runner.engines.check import Check
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
 from runner.state.run import RunState
+from tests.support import recorded_runs
 from tests.support.paths import DATA, ROOT
 from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
 
@@ -95,6 +96,18 @@ def test_attach_without_terminal_prints_progress_and_table(capsys: pytest.Captur
     assert "latency, mean, ms" in captured.out
     assert main(["attach", "last", "-q"]) == 0
     assert capsys.readouterr() == (captured.out, "")
+
+
+def test_progress_has_the_time_left(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("runner.cli.narration.QUIET_S", -1.0)
+    state = RunState()
+    for event in recorded_runs.under_way().events:
+        state.apply(event)
+    RunNarrator().on_tick(state, state.last_t)
+    said = capsys.readouterr().err
+    assert "iteration 7/10, mean latency 6 424 ms, about 0:19 left of this configuration\n" in said
 
 
 def test_result_is_printed_with_configuration_and_event_time(
