@@ -242,7 +242,7 @@ def _cut(text: str) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-def _paths_below(section: type[Section], key: Any) -> list[str]:
+def _paths_below(section: type[Any], key: Any) -> list[str]:
     """Return the fields with this name in the sections below, like `benchmark.num_runs` for `num_runs`."""
     return [path for path in leaf_paths(section) if path.endswith(f".{key}")]
 
