@@ -210,9 +210,11 @@ def describe_baseline(report: Report) -> str:
 
 
 def _short(number: float | None) -> str:
-    """Format with two significant digits: 0.031, 4.1, 12, 140."""
+    """Format with two significant digits: 0.031, 4.1, 12, 140; more than that says no more than `>999`."""
     if number is None:
         return "?"
+    if number > 999:
+        return ">999"
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"
 
 

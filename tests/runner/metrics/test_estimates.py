@@ -164,6 +164,7 @@ def test_every_metric_explains_itself() -> None:
         (MetricCell(metric="latency_p95_ms", unit="ms", n=99, value=100.0, low=96.0, high=112.0), "-4/+12 %"),
         (MetricCell(metric="latency_p95_ms", unit="ms", n=9, value=100.0, low=96.0), "-4/+? %"),
         (MetricCell(metric="latency_drift_percent", unit="%", n=9, value=-2.0, low=-3.5, high=-0.5), "±1.5"),
+        (MetricCell(metric="latency_ms", unit="ms", n=3, value=100.0, low=9.0, high=9e5), "-91/+>999 %"),
         (MetricCell(metric="latency_ms", unit="ms", n=3, value=100.0), ""),
         (MetricCell(metric="prefill_time_ms", unit="ms", n=9, value=-1.0, low=-2.0, high=0.0), ""),
     ],
