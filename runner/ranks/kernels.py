@@ -59,7 +59,7 @@ def _floats(tile, PDL: tl.constexpr):
 
 @triton.jit
 def _add_products(
-    start, columns, x, norm, first, second, inside, tile, other, total, gate, squares,
+    start, columns, x, norm, first, second, inside, tile, other, factor, total, gate, squares,
     INPUTS: tl.constexpr, TILE: tl.constexpr, EVEN: tl.constexpr, NORM: tl.constexpr, GATED: tl.constexpr,
     PDL: tl.constexpr,
 ):  # fmt: skip
@@ -71,10 +71,7 @@ def _add_products(
         value = tl.load(x + at, mask=at < INPUTS, other=0.0).to(tl.float32)
     if NORM:
         squares += value * value
-        if EVEN:
-            value = value * tl.load(norm + at).to(tl.float32)
-        else:
-            value = value * tl.load(norm + at, mask=at < INPUTS, other=0.0).to(tl.float32)
+        value = value * factor.to(tl.float32)
     total += _floats(tile, PDL) * value[None, :]
     if GATED:
         gate += _floats(other, PDL) * value[None, :]
@@ -86,7 +83,11 @@ def _add_products(
         tile = tl.load(first + start + TILE, mask=mask, other=0.0)
         if GATED:
             other = tl.load(second + start + TILE, mask=mask, other=0.0)
-    return tile, other, total, gate, squares
+        if NORM and EVEN:
+            factor = tl.load(norm + at + TILE)
+        elif NORM:
+            factor = tl.load(norm + at + TILE, mask=at + TILE < INPUTS, other=0.0)
+    return tile, other, factor, total, gate, squares
 
 
 @triton.jit
@@ -114,6 +115,15 @@ def matvec(
         mask = inside[:, None] & (columns < INPUTS)[None, :]
     tile = tl.load(first, mask=mask, other=0.0)
     other = tl.load(second, mask=mask, other=0.0) if GATED else tile
+    # These are weights, too: loaded after `gdc_wait`, the whole step would wait for them.
+    factor = columns
+    if NORM and EVEN:
+        factor = tl.load(norm + columns)
+    elif NORM:
+        factor = tl.load(norm + columns, mask=columns < INPUTS, other=0.0)
+    shift = tl.zeros([ROWS], tl.float32)
+    if BIAS:
+        shift = tl.load(bias + rows, mask=inside, other=0.0).to(tl.float32)
     if PDL:
         gdc_launch_dependents()
         if INPUTS >= 2 * TILE and line_length <= TILE:
@@ -126,14 +136,14 @@ def matvec(
     # Bytes that a loop carries from one iteration to the next would be unpacked and packed in each.
     if SCALED:
         for start in tl.static_range(0, INPUTS, TILE):
-            tile, other, total, gate, squares = _add_products(
-                start, columns, x, norm, first, second, inside, tile, other, total, gate, squares,
+            tile, other, factor, total, gate, squares = _add_products(
+                start, columns, x, norm, first, second, inside, tile, other, factor, total, gate, squares,
                 INPUTS, TILE, EVEN, NORM, GATED, PDL,
             )  # fmt: skip
     else:
         for start in range(0, INPUTS, TILE):
-            tile, other, total, gate, squares = _add_products(
-                start, columns, x, norm, first, second, inside, tile, other, total, gate, squares,
+            tile, other, factor, total, gate, squares = _add_products(
+                start, columns, x, norm, first, second, inside, tile, other, factor, total, gate, squares,
                 INPUTS, TILE, EVEN, NORM, GATED, PDL,
             )  # fmt: skip
     result = tl.sum(total, axis=1)
@@ -149,7 +159,7 @@ def matvec(
             lower = lower * tl.load(scales + outputs + rows, mask=inside, other=0.0)
         result = result * tl.sigmoid(result) * lower
     if BIAS:
-        result += tl.load(bias + rows, mask=inside, other=0.0).to(tl.float32)
+        result += shift
     if RESIDUAL:
         result += tl.load(residual + rows, mask=inside, other=0.0).to(tl.float32)
     tl.store(out + rows, result.to(out.dtype.element_ty), mask=inside)
@@ -173,6 +183,9 @@ def matmul(
     first = weight + rows[:, None].to(tl.int64) * INPUTS + columns[None, :]
     second = first + outputs.to(tl.int64) * INPUTS
     activations = x + members[None, :].to(tl.int64) * INPUTS + columns[:, None]
+    shift = tl.zeros([ROWS], tl.float32)
+    if BIAS:
+        shift = tl.load(bias + rows, mask=inside, other=0.0).to(tl.float32)
     if PDL:
         gdc_launch_dependents()
         line = tl.arange(0, LINES_AHEAD) * line_length
@@ -196,7 +209,7 @@ def matmul(
     if GATED:
         total = total * tl.sigmoid(total) * gate
     if BIAS:
-        total += tl.load(bias + rows, mask=inside, other=0.0).to(tl.float32)[:, None]
+        total += shift[:, None]
     places = members[None, :].to(tl.int64) * outputs + rows[:, None]
     mask = inside[:, None] & present[None, :]
     if RESIDUAL:

@@ -29,6 +29,9 @@ VECTOR_TILES = (
     Tile(2, 512, 2), Tile(4, 2048, 4), Tile(8, 512, 2),
 )  # fmt: skip
 """for `kernels.matvec`; each is among the best for a matrix of models of 0.5 to 32 B on an H200"""
+NARROW_TILES = (Tile(8, 256, 2), Tile(4, 256, 1), Tile(4, 1024, 1), Tile(1, 1024, 1))
+"""the same for matrices below `NARROW` columns: few warps add up a row without waiting for many others"""
+NARROW = 4096
 BATCH_TILES = (
     Tile(64, 128, 4, 4), Tile(64, 128, 4, 6), Tile(64, 256, 4, 3), Tile(32, 256, 4, 6), Tile(32, 512, 4, 3),
     Tile(32, 512, 4, 4), Tile(64, 64, 4, 3), Tile(128, 128, 4, 3), Tile(32, 256, 4, 4), Tile(64, 256, 4, 4),
@@ -55,7 +58,8 @@ def next_power_of_2(size: int) -> int:
 def vector_tiles(inputs: int, *, of_bytes: bool = False) -> list[Tile]:
     """Return the tiles to try for `kernels.matvec` and a matrix with `inputs` columns, perhaps of bytes."""
     widest = next_power_of_2(inputs)
-    tiles = BYTE_VECTOR_TILES if of_bytes else VECTOR_TILES
+    whole = VECTOR_TILES + (NARROW_TILES if inputs < NARROW else ())
+    tiles = BYTE_VECTOR_TILES if of_bytes else whole
     return [tile for tile in tiles if tile.columns <= widest] or [Tile(8, 64, 4)]
 
 
