@@ -25,8 +25,6 @@ if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
 
 # Where no bytecode is written, every program that a test starts compiles all of its modules again, and every
 # worker all test modules: a third of the suite.
-# Without bytecode, every program that a test starts compiles all of its modules again, and every worker
-# all test modules: a third of the suite.
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 sys.dont_write_bytecode = False
 

@@ -35,17 +35,18 @@ _SPLIT = (
     "num_prefill_gpu", "num_decode_gpu",
 )  # fmt: skip
 """These, with `_SAME` and the model, are the same for all rows of a run."""
+_QUANTITIES = {
+    "e2el": (latency.REQUEST_LATENCY, latency.REQUEST_P50, latency.REQUEST_P90, latency.REQUEST_P95,
+             latency.REQUEST_P99),
+    "ttft": (latency.TTFT, latency.TTFT_P50, latency.TTFT_P90, latency.TTFT_P95, latency.TTFT_P99),
+    "tpot": (latency.INTER_TOKEN, latency.INTER_TOKEN_P50, latency.INTER_TOKEN_P90, latency.INTER_TOKEN_P95,
+             latency.INTER_TOKEN_P99),
+}  # fmt: skip
 _FIELDS = tuple(
     Mapped(f"{statistic}_{quantity}", metric, 1000)
-    for quantity, metrics in {
-        "e2el": (latency.REQUEST_LATENCY, latency.REQUEST_P50, latency.REQUEST_P95, latency.REQUEST_P99),
-        "ttft": (latency.TTFT, latency.TTFT_P50, latency.TTFT_P95, latency.TTFT_P99),
-        "tpot": (
-            latency.INTER_TOKEN, latency.INTER_TOKEN_P50, latency.INTER_TOKEN_P95, latency.INTER_TOKEN_P99,
-        ),
-    }.items()
-    for statistic, metric in zip(("mean", "median", "p95", "p99"), metrics, strict=True)
-)  # fmt: skip
+    for quantity, metrics in _QUANTITIES.items()
+    for statistic, metric in zip(("mean", "median", "p90", "p95", "p99"), metrics, strict=True)
+)
 _SHOWN_ELSEWHERE = json_fields.names_of(_FIELDS) | {"model", "conc", "isl", "osl", *_SAME, *_SPLIT}
 _UNSTATED = (
     "the number of requests is not stated, so no interval can tell how sure a number is; the lengths are"

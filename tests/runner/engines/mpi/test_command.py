@@ -139,6 +139,8 @@ def test_a_script_of_intel_mpi_gives_way_to_its_program(
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "vars.sh").touch()
     assert find_mpirun(script, "python3").path == script
+
+
 def test_a_launcher_under_its_name_of_debian_is_one() -> None:
     """Or a run never ends whose rank leaves a process that keeps the output of the launcher open."""
     stage = Stage(name="benchmark", argv=["/usr/bin/mpirun.openmpi", "-n", "2", "program"], cwd="/")
