@@ -19,12 +19,16 @@ while IFS= read -r line; do
   [ -n "$line" ] && assertions+=(--assert "$line")
 done <<< "$ASSERTIONS"
 
+# `wait` of the shell ends at a signal; a program in the foreground would delay it, and a cancelled job has only
+# a few seconds.
+trap 'exit 130' INT TERM HUP
 ids=()
 for _ in $(seq "${REPEAT:-1}"); do
   id="$("$trtbench" run "$PROFILE" "${changes[@]}" -d)"
   ids+=("$id")
-  trap '"$trtbench" stop "$id" || true' EXIT  # a cancelled job leaves no run behind
-  "$trtbench" wait "$id" || { code=$?; "$trtbench" logs "$id" > "$report/$id.log"; exit "$code"; }
+  trap '"$trtbench" stop "$id" || true' EXIT  # a job that ends early leaves no run behind
+  "$trtbench" wait "$id" &
+  wait "$!" || { code=$?; "$trtbench" logs "$id" > "$report/$id.log"; exit "$code"; }
   trap - EXIT
   "$trtbench" export "$id" -o "$report/$id.html"
 done

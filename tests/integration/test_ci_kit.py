@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import subprocess
 from pathlib import Path
 
@@ -14,36 +15,60 @@ import yaml
 from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
 from runner.report.result_table import configuration_labels
+from tests.support.patience import PATIENCE_S
+from tests.support.runs import wait_for
 
 KIT = Path(__file__).resolve().parents[2] / "integrations"
 FAKE = """#!/bin/sh
 echo "$@" >> "$CALLS"
 case "$1" in
   run) echo "20260101T000000Z_tiny_000$(grep -c ^run "$CALLS")" ;;
-  wait) exit "${WAIT_CODE:-0}" ;;
+  wait) [ -z "$WAIT_FOR" ] || read -r _ < "$WAIT_FOR"; exit "${WAIT_CODE:-0}" ;;
   logs) echo "the log" ;;
   check) exit "${CHECK_CODE:-0}" ;;
 esac
 """
 
 
-def checked(folder: Path, **environment: str) -> tuple[int, list[str], str]:
-    """Run the script with a stand-in for the command; return exit code, calls and outputs of the step."""
-    program, calls, outputs = folder / "trtbench", folder / "calls", folder / "outputs"
+ACTION = yaml.safe_load((KIT / "github-action" / "action.yml").read_text())
+INPUTS: dict[str, dict[str, str]] = ACTION["inputs"]
+
+
+def started(folder: Path, **environment: str) -> subprocess.Popen[str]:
+    """Start the step of the action as a runner does, with a stand-in for the command."""
+    program = folder / "trtbench"
     program.write_text(FAKE)
     program.chmod(0o755)
-    settings = {
-        "TRTBENCH": str(program),
-        "CALLS": str(calls),
-        "PROFILE": "tiny",
-        "ASSERTIONS": "latency_ms < 60\n\ntokens_per_sec > 0.97 * baseline\n",
-        "SET": "benchmark.num_runs=20",
-        "REPORT": str(folder / "report"),
-        "GITHUB_OUTPUT": str(outputs),
+    given = {
+        "profile": "tiny",
+        "assertions": "latency_ms < 60\n\ntokens_per_sec > 0.97 * baseline\n",
+        "set": "benchmark.num_runs=20",
+        "report": str(folder / "report"),
+        "command": str(program),
+    }
+    (step,) = ACTION["runs"]["steps"]
+    values = {
+        f"${{{{ inputs.{name} }}}}": given.get(name, one.get("default")) for name, one in INPUTS.items()
+    }
+    settings = {name: str(values[text]) for name, text in step["env"].items()} | {
+        "CALLS": str(folder / "calls"),
+        "GITHUB_ACTION_PATH": str(KIT / "github-action"),
+        "GITHUB_OUTPUT": str(folder / "outputs"),
         "PATH": os.environ["PATH"],
     }
-    done = subprocess.run([KIT / "check.sh"], env=settings | environment, capture_output=True, text=True)
-    return done.returncode, calls.read_text().splitlines(), outputs.read_text() if outputs.exists() else ""
+    (folder / "step.sh").write_text(step["run"])
+    return subprocess.Popen(
+        ["bash", "--noprofile", "--norc", "-e", "-o", "pipefail", folder / "step.sh"],
+        env=settings | environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+
+
+def checked(folder: Path, **environment: str) -> tuple[int, list[str], str]:
+    """Run the step; return exit code, calls and outputs."""
+    with started(folder, **environment) as step:
+        step.communicate()
+    calls, outputs = folder / "calls", folder / "outputs"
+    return step.returncode, calls.read_text().splitlines(), outputs.read_text() if outputs.exists() else ""
 
 
 def test_repeats_are_checked_together(tmp_path: Path) -> None:
@@ -78,12 +103,24 @@ def test_a_failed_run_is_not_checked_and_leaves_its_log(tmp_path: Path) -> None:
     assert (tmp_path / "report" / "20260101T000000Z_tiny_0001.log").read_text() == "the log\n"
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_cancelled_job_stops_its_run_at_once(tmp_path: Path, number: signal.Signals) -> None:
+    os.mkfifo(tmp_path / "never")  # nobody writes: the run does not end
+    with started(tmp_path, WAIT_FOR=str(tmp_path / "never")) as step:
+        calls = tmp_path / "calls"
+        wait_for(lambda: calls.exists() and "wait" in calls.read_text(), "the script waits for the run")
+        step.send_signal(number)
+        wait_for(lambda: "stop" in calls.read_text(), "the run is stopped")
+        os.close(os.open(tmp_path / "never", os.O_RDWR))
+        assert step.wait(PATIENCE_S) == 130
+    assert calls.read_text().splitlines()[-1] == "stop 20260101T000000Z_tiny_0001"
+
+
 def test_the_files_of_ci_systems_name_the_inputs_of_the_script() -> None:
     script = (KIT / "check.sh").read_text()
-    action = yaml.safe_load((KIT / "github-action" / "action.yml").read_text())
-    (step,) = action["runs"]["steps"]
+    (step,) = ACTION["runs"]["steps"]
     assert all(name in script for name in step["env"])
-    assert {f"${{{{ inputs.{name} }}}}" for name in action["inputs"]} == set(step["env"].values())
+    assert {f"${{{{ inputs.{name} }}}}" for name in INPUTS} == set(step["env"].values())
     job = yaml.safe_load((KIT / "gitlab" / "trtbench.gitlab-ci.yml").read_text())[".trtbench-check"]
     assert job["allow_failure"] == {"exit_codes": [6]}
 
