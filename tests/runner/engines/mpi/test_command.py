@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 import os
 import shlex
+import shutil
+import signal
+import subprocess
 from pathlib import Path
 
 import pytest
 
-from runner.engines.mpi import LAUNCHERS, MpirunProgram, RankLaunch, find_mpirun, launch_env
+from runner.engines.mpi import LAUNCHERS, MpirunProgram, RankLaunch, find_mpirun, has_ranks, launch_env
 from runner.errors import UserError
 from runner.plan.plan import Stage
 from runner.schema.base import Mpirun
 from runner.supervision.stage_process import is_mpirun
+from runner.util import processes
+from tests.support.runs import wait_for
 
 HERE = os.uname().nodename.partition(".")[0]
 OPEN_4, OPEN_5 = MpirunProgram("mpirun", "openmpi", "4.1.6"), MpirunProgram("mpirun", "openmpi", "5.0.11")
@@ -146,3 +151,17 @@ def test_a_launcher_under_its_name_of_debian_is_one() -> None:
     stage = Stage(name="benchmark", argv=["/usr/bin/mpirun.openmpi", "-n", "2", "program"], cwd="/")
     assert is_mpirun(stage)
     assert all(len(name) < 16 for name in LAUNCHERS)
+
+
+@pytest.mark.parametrize(("name", "is_rank"), [("ssh", False), ("program", True)], ids=["ssh", "rank"])
+def test_ssh_of_a_launcher_is_no_rank(tmp_path: Path, name: str, is_rank: bool) -> None:
+    shutil.copy("/bin/sleep", tmp_path / name)
+    argv = ["sh", "-c", f"{tmp_path}/{name} 600 & wait"]
+    with subprocess.Popen(argv, start_new_session=True) as launcher:
+
+        def names() -> list[str | None]:
+            return [processes.name(pid) for pid, _ in processes.children(launcher.pid)]
+
+        wait_for(lambda: names() == [name], "its child")
+        assert has_ranks(launcher.pid) is is_rank
+        os.killpg(launcher.pid, signal.SIGKILL)
