@@ -15,6 +15,8 @@ SlurmMode = Literal["sbatch", "srun", "allocation"]
 SlurmMpi = Literal["pmix", "pmi2"]
 _TIME = re.compile(r"\d+(:[0-5]?\d){0,2}|\d+-\d+(:[0-5]?\d){0,2}")
 _NAME = re.compile(r"[^\s\"'\\]+")
+_MOUNT = re.compile(r"[^\s,:]+:[^\s,:]+(:[^\s,:]+)?")
+"""pyxis divides mounts at commas and colons, and enroot at spaces"""
 
 
 class SlurmContainer(Section, frozen=True):
@@ -87,6 +89,10 @@ def slurm_problems(slurm: Slurm | None, ranks: int, container: object = None) ->
         if not option.startswith("-") or option.splitlines() != [option]:
             text = "not an option in one word; allowed: --name or --name=value"
             yield Problem(f"launch.slurm.extra[{index}]", text)
+    for index, mount in enumerate(slurm.container.mounts if slurm.container is not None else ()):
+        if not _MOUNT.fullmatch(mount):
+            text = "not a mount of pyxis; allowed: HOST:CONTAINER or HOST:CONTAINER:FLAG+FLAG, without commas"
+            yield Problem(f"launch.slurm.container.mounts[{index}]", text)
     yield from _layout_problems(slurm, ranks)
 
 

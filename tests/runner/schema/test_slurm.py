@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.profile.file import load_text
-from runner.schema.slurm import Slurm, slurm_problems
+from runner.schema.slurm import Slurm, SlurmContainer, slurm_problems
 
 
 @pytest.mark.parametrize(
@@ -17,6 +17,8 @@ from runner.schema.slurm import Slurm, slurm_problems
         ({"partition": "a b"}, 1, "partition"),
         ({"extra": ["--exclusive\n#SBATCH --uid=0"]}, 1, "extra[0]"),
         ({"extra": ["--exclude=n[1-2]", "exclusive"]}, 1, "extra[1]"),
+        ({"container": SlurmContainer("t", ["/a:/b:ro+rprivate", "/m"])}, 1, "container.mounts[1]"),
+        ({"container": SlurmContainer("t", ["/a:/a,/b:/b"])}, 1, "container.mounts[0]"),
         ({"nodes": 3}, 8, "nodes"),
         ({"nodes": 2, "ntasks_per_node": 8}, 8, "ntasks_per_node"),
     ],
