@@ -16,7 +16,7 @@ import msgspec
 from runner import events as ev
 from runner import metrics
 from runner.errors import ExitCode, run_exit_code
-from runner.history.run_feed import Feed, ReplayFeed
+from runner.history.run_feed import Feed, ReplayFeed, known_until, why_cut_off
 from runner.metrics.machine_problems import MachineProblemKind, find_machine_problems
 from runner.metrics.stall import find_stall
 from runner.report import text_table
@@ -70,7 +70,8 @@ def _follow(feed: Feed, as_json: bool, quiet: bool, publish: _Publish) -> ExitCo
                 print(f"{feed.run_dir}: the run directory is gone", file=sys.stderr)
                 return ExitCode.RUN_LOST
             if narrated:
-                narrator.on_tick(feed.state, feed.now())
+                narrator.on_tick(feed.state, known_until(feed))
+                narrator.on_link(feed.state, why_cut_off(feed))
             publish(now=False)
             if not taken:
                 time.sleep(POLL_S)
@@ -147,6 +148,7 @@ class RunNarrator:
     def __init__(self) -> None:
         self._last_line = time.monotonic()
         self._stalled = False
+        self._cut = False
         self._reported: set[MachineProblemKind] = set()
         """problems of the machine that were printed; each is printed once"""
         self._pending: ev.ConfigurationStarted | None = None
@@ -173,6 +175,7 @@ class RunNarrator:
         if (
             configuration is not None
             and not configuration.done
+            and not self._cut
             and time.monotonic() - self._last_line > QUIET_S
         ):
             self._print(state, state.last_t, f"  {_progress(configuration, now)}")
@@ -186,6 +189,14 @@ class RunNarrator:
         elif stall is None and self._stalled and state.running:
             self._print(state, now, "the run continues")
         self._stalled = stall is not None
+
+    def on_link(self, state: RunState, why_cut: str) -> None:
+        """Print that nothing arrives of a run of another machine, and when events arrive again."""
+        if why_cut and not self._cut:
+            self._print(state, state.last_t, f"warning: {why_cut}; the run continues there")
+        elif self._cut and not why_cut and state.running:
+            self._print(state, state.last_t, "events arrive again")
+        self._cut = bool(why_cut)
 
     def _print_pending(self, state: RunState) -> None:
         if self._pending is not None:

@@ -15,14 +15,17 @@ from runner.events.journal import EventReader
 from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.run.liveness import is_mirror
+from runner.run.liveness import is_mirror, mirror_problem
 from runner.state.run import RunState
+from runner.util.formatting import duration
 from runner.util.processes import boot_id
 
 LIVENESS_S = 1.0
 """How often the supervisor of a silent run is checked."""
 
 
+CUT_OFF_S = 10.0
+"""How long nothing may arrive of another machine's run, whose load is reported every second."""
 LONGEST_PAUSE_NS = 3600 * 10**9
 """A replay skips longer pauses, among them those before events that are dated far in the future."""
 _TRUNCATED = "the log became shorter while it was followed: events are lost, and numbers may be wrong"
@@ -225,6 +228,28 @@ class ReplayFeed:
 
     def _refill(self) -> None:
         self._pending.extend(self._mask.masked_all(self._reader.read()))
+
+
+def known_until(feed: Feed) -> int:
+    """Return until when the state of a run is known, in ns on the clock of its events.
+
+    Of the copy of another machine's run it is the last event that arrived: nothing is known of the time since
+    then, so nothing is missing yet.
+    """
+    return feed.state.last_t if feed.live and is_mirror(feed.run_dir) else feed.now()
+
+
+def why_cut_off(feed: Feed) -> str:
+    """Return since when nothing arrives of another machine's run, and why; empty: events arrive."""
+    state = feed.state
+    if not feed.live or not state.running or not is_mirror(feed.run_dir):
+        return ""
+    why, silent = mirror_problem(feed.run_dir), (feed.now() - state.last_t) / 1e9
+    if not state.last_t:
+        return f"no connection to its machine: {why}" if why else ""
+    if silent < CUT_OFF_S:
+        return ""
+    return f"no data from its machine for {duration(silent)}{': ' if why else ''}{why}"
 
 
 def open_feed(run_dir: Path) -> RunFeed:

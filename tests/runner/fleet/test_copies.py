@@ -27,7 +27,7 @@ from runner.fleet.wire import (
     greeting,
 )
 from runner.history.run_entry import read_entry
-from runner.history.run_feed import open_feed
+from runner.history.run_feed import RunFeed, known_until, open_feed, why_cut_off
 from runner.run import layout, liveness
 from tests.runner.fleet.support import Machines, iterations
 
@@ -255,7 +255,9 @@ def test_a_copy_shows_the_place_in_the_queue_of_slurm(
     assert feed.state.job_queued == place
 
 
-def test_a_reader_sees_that_nothing_arrives_and_why(machines: Machines) -> None:
+def test_a_reader_sees_that_nothing_arrives_and_why(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
     copy = copied(machines, machines.add_run(iterations(5)))
     feed = open_feed(copy)
     while feed.drain(1.0):
@@ -263,5 +265,10 @@ def test_a_reader_sees_that_nothing_arrives_and_why(machines: Machines) -> None:
     assert feed.now() >= feed.state.last_t, "the clock of the run continues"
     machines.remote.tell_readers("no answer for 30 s")
     assert liveness.mirror_problem(copy) == "user@box: no answer for 30 s"
+    assert why_cut_off(feed) == "", "an event arrived a moment ago"
+    later = feed.state.last_t + 36 * 10**9
+    monkeypatch.setattr(RunFeed, "now", lambda feed: later)
+    assert why_cut_off(feed) == "no data from its machine for 0:36: user@box: no answer for 30 s"
+    assert known_until(feed) == feed.state.last_t, "what happened since then is no stall"
     machines.remote.tell_readers("")
     assert liveness.mirror_problem(copy) == ""

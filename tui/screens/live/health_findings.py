@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from runner.events.missing_readings import LOST
 from runner.events.throttle_reasons import HARMLESS
-from runner.history.run_feed import Feed
+from runner.history.run_feed import Feed, why_cut_off
 from runner.metrics.ceiling import HostWait
 from runner.metrics.current_ceiling import CurrentCeiling
 from runner.metrics.flag import Effect, Flag, GpuFinding, NodeFinding, effect_of, group_gpus, join_nodes
@@ -48,6 +48,8 @@ def assess_health(
 
     `current` has the findings about the ceiling of the GPUs.
     """
+    if cut := why_cut_off(feed):
+        return HealthLine("bad", (plain_text(cut),), single_line=True)
     problems = find_problems(feed.state, stall, slow, steady, current, feed.now())
     badge = find_badge(feed, stall, steady, problems)
     end = _end_message(feed)
@@ -81,12 +83,14 @@ def find_problems(
     steady: Steadiness | None,
     current: CurrentCeiling | None = None,
     now: int = 0,
+    cut_off: str = "",
 ) -> list[HealthFinding]:
     """Return all problems of a running run, the most serious first, then by their effect on the numbers.
 
-    `now` (CLOCK_MONOTONIC, ns) is for how long a node has been silent.
+    `now` (CLOCK_MONOTONIC, ns) is for how long a node has been silent, `cut_off` is why nothing arrives of a
+    run of another machine.
     """
-    found: list[HealthFinding] = []
+    found: list[HealthFinding] = [("bad", plain_text(cut_off))] if cut_off else []
     if stall is not None:
         found.append(("bad", stall.sentence))
     if stall is None and state.heartbeat is not None:

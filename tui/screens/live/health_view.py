@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 
-from runner.history.run_feed import Feed
+from runner.history.run_feed import Feed, known_until, why_cut_off
 from runner.metrics.memory_map import MemoryRow, find_memory_map, gib
 from runner.metrics.mode_text import two_modes
 from runner.metrics.outlier_causes import Outlier, find_outliers
@@ -33,7 +33,7 @@ Stacks = tuple[tuple[int, tuple[str, ...]], ...]
 def stalled_ranks(feed: Feed) -> dict[int, int]:
     """Return rank -> pid of the live ranks of a stalled run on this machine; empty: it is not stalled."""
     state = feed.state
-    stall = find_stall(state, feed.now()) if feed.live else None
+    stall = find_stall(state, known_until(feed)) if feed.live else None
     if stall is None or state.started is None or state.started.host != socket.gethostname():
         return {}
     return {
@@ -65,12 +65,12 @@ def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]
     number = len(state.configurations) - 1
     slow = find_outliers(state, number) if number >= 0 else ()
     steady = cache.steadiness(state.configuration)
-    stall = find_stall(state, now)
+    stall = find_stall(state, now if state.ended is not None else known_until(feed))
     sections: list[HelpSection] = []
     if stall is not None:
         sections.append(("stalled", tuple(("", line) for line in _stall_lines(stall))))
     current = cache.ceiling(feed)
-    found = find_problems(state, stall, slow, steady, current, now)
+    found = find_problems(state, stall, slow, steady, current, now, why_cut_off(feed))
     badge = find_badge(feed, stall, steady, found)
     problems = [text for _, text in found]
     if stall is not None:

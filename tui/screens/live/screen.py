@@ -11,7 +11,7 @@ from textual.layout import Layout
 
 from runner.cli.places import LivePlace
 from runner.errors import ExitCode, run_exit_code
-from runner.history.run_feed import Feed
+from runner.history.run_feed import Feed, why_cut_off
 from runner.report.eta import earlier_times
 from runner.run.liveness import is_mirror
 from runner.util.formatting import command
@@ -390,6 +390,8 @@ class LiveScreen(LogKeys, NodeKeys, KeyedScreen):
         from tui.screens.dialogs.confirm import ask_to_stop
 
         consequence = "Its processes are ended. The measurements so far are kept."
+        if why_cut_off(self.feed):
+            consequence = "Its machine does not answer; it is asked to stop as soon as it does."
         await ask_to_stop(self.app, stop_run, self.feed.run_dir, "this run", consequence)
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.history.run_feed import Feed
+from runner.history.run_feed import Feed, known_until
 from runner.metrics.latency import P50
 from runner.metrics.outlier_causes import Outlier, find_outliers
 from runner.metrics.stall import Stall, find_stall
@@ -110,7 +110,7 @@ def make_live_view(
     cache = cache or LiveViewCache()
     steady = cache.steadiness(configuration)
     slow = find_outliers(state, len(state.configurations) - 1) if configuration else ()
-    stall = find_stall(state, now) if not feed.gone else None
+    stall = find_stall(state, known_until(feed)) if not feed.gone else None
     serving = configuration if configuration is not None and configuration.serving is not None else None
     current = cache.ceiling(feed)
     empty = serving_view.empty_reason(feed, serving) if serving else ""
