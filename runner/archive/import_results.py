@@ -172,6 +172,7 @@ def _write(imported: ImportedRun, is_same: Callable[[Path], bool] | None) -> Pub
         summary=imported.summary,
         stages=[],
         configurations=imported.configurations,
+        stated=imported.stated,
     )
     names = ", ".join(source.path.name for source in imported.sources)
     try:

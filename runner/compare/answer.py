@@ -105,6 +105,13 @@ def _range(changes: Sequence[MetricChange]) -> str:
     return percent(low) if percent(low) == percent(high) else f"{percent(low)} to {percent(high)}"
 
 
+def no_difference(comparison: Comparison) -> str:
+    """Return what is known if no condition differs."""
+    if all(side.states_machine for side in comparison.sides):
+        return "no known difference: the same machine, software and profile"
+    return "no known difference; an imported result does not state its machine and software"
+
+
 def percent(share: float) -> str:
     """Format as `+2.3 %`; two decimals below 10 %."""
     size = abs(100 * share)

@@ -66,6 +66,8 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
     runs: tuple[str, ...]
     """ids; more than one are repeats"""
     engine: str = ""
+    states_machine: bool = True
+    """whether its machine is known; that of an imported result is not"""
 
 
 class MetricChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -220,6 +222,7 @@ def _summary(side: Side) -> SideSummary:
         summary=report.summary,
         runs=tuple(run.name for run in side.runs),
         engine=report.engine,
+        states_machine=all("machine" in run.conditions for run in side.runs),
     )
 
 

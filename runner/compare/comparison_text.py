@@ -15,6 +15,7 @@ from runner.compare.answer import (
     bar_lines,
     bars_title,
     draw_bar,
+    no_difference,
     scale_line,
 )
 from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
@@ -84,7 +85,7 @@ def _lines(comparison: Comparison, layout: _Layout) -> Iterator[str]:
 
 def _differences(comparison: Comparison) -> Iterator[str]:
     if not comparison.differences:
-        yield "no known difference: the same machine, software and profile"
+        yield no_difference(comparison)
         return
     yield "what differs"
     rows = [["", *(side.label for side in comparison.sides)]]

@@ -81,7 +81,7 @@ class ComparedRun:
         weights = self.report.weights
         if weights is not None and weights.fingerprint:
             found["fingerprint of the weights"] = weights.fingerprint
-        return found
+        return self.plan.stated | found
 
     def default(self, name: str) -> str | None:
         """Return the default of a field that the profile does not set; None: there is no such field."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.engines.source import SourceFile
@@ -21,6 +21,8 @@ class ImportedRun:
     events: list[ev.AnyEvent]
     configurations: list[Configuration]
     sources: tuple[SourceFile, ...]
+    stated: dict[str, str] = field(default_factory=dict)
+    """conditions of the numbers that the result states, by the names of `runner.compare.conditions`"""
 
 
 def started(index: int, wanted: Configuration) -> ev.ConfigurationStarted:

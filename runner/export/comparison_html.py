@@ -7,7 +7,7 @@ from pathlib import Path
 
 from runner import VERSION
 from runner.compare.across_engines import across_lines
-from runner.compare.answer import answer_pair, bar_lines, bars_title, percent
+from runner.compare.answer import answer_pair, bar_lines, bars_title, no_difference, percent
 from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.export import page
 from runner.export.change_chart import change_chart
@@ -43,7 +43,8 @@ def _body(comparison: Comparison) -> Iterator[str]:
     yield from _across(comparison)
     yield "<h2>Differences</h2>\n"
     if not comparison.differences:
-        yield "<p>No known difference: the same machine, software and profile.</p>\n"
+        text = no_difference(comparison)
+        yield f"<p>{text[0].upper()}{text[1:]}.</p>\n"
         return
     heads = ("what differs", *(side.label for side in comparison.sides), "effect")
     effects = {

@@ -238,6 +238,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """a string: why they are not known"""
     workload: Workload | None = None
     """what published numbers are matched by; None: unknown"""
+    stated: dict[str, str] = {}
+    """of an imported run, which has no profile: conditions that its result states, by name"""
     memory: list[PredictedMemory] = []
     """of each configuration; empty: not on a GPU, or planned by an earlier version"""
     on_end: Hook | None = None

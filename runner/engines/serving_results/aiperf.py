@@ -100,10 +100,12 @@ def _benchmark(data: Data, place: str) -> ForeignBenchmark:
             value = json_fields.number_at(block, statistic, f"{place}: {field}")
             if value is not None and value > 0:
                 metrics[metric] = value * _factor(block, metric, f"{place}: {field}")
+    version = json_fields.text_at(data, "aiperf_version")
     one = ForeignBenchmark(
         place=place,
         model=_model(data),
-        settings=f"version {json_fields.text_at(data, 'aiperf_version')}",
+        settings=f"version {version}",
+        conditions={PROGRAM: version} if version else {},
         metrics=metrics,
         others=_others(data),
         concurrency=_concurrency(data, place),

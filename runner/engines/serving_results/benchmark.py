@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.engines.imported import ImportedRun, safe_name, started
@@ -30,6 +30,8 @@ class ForeignBenchmark:
     """empty: not stated"""
     settings: str
     """what else is the same for all benchmarks of a run: backend and version"""
+    conditions: Mapping[str, str] = field(default_factory=dict)
+    """the same as a comparison names them: `backend`, `device`; without the model"""
     metrics: Mapping[Metric, float]
     """numbers with the meaning and in the unit of a metric"""
     others: Mapping[str, str]
@@ -133,6 +135,7 @@ def _make_run(
         events=list(_events(program, source, benchmarks)),
         configurations=[one.configuration for one in benchmarks],
         sources=(source,),
+        stated={"model.name": first.model, **first.conditions} if first.model else dict(first.conditions),
     )
 
 

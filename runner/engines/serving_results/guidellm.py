@@ -125,6 +125,7 @@ def _benchmark(report: Data, data: object, place: str) -> ForeignBenchmark:
         place=place,
         model=_model(report, setup),
         settings=f"version {version}" if version else "",
+        conditions={PROGRAM: version} if version else {},
         metrics=metrics,
         others={**benchmark.flatten({"strategy": strategy}), **_others(data, measured)},
         concurrency=concurrency,

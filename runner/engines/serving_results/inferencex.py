@@ -84,10 +84,17 @@ def _benchmark(row: Data, place: str) -> ForeignBenchmark:
     limit = json_fields.required(row, "conc", place, PROGRAM)
     same = [text for field in _SAME if (text := json_fields.text_at(row, field))]
     split = benchmark.flatten({field: row[field] for field in _SPLIT if field in row})
+    hardware = json_fields.text_at(row, "hw")
     return ForeignBenchmark(
         place=place,
         model=json_fields.text_at(row, "model"),
         settings=", ".join([*same, *(f"{field} {text}" for field, text in split.items())]),
+        conditions={
+            **({"device": hardware} if hardware else {}),
+            "GPUs": str(total),
+            **{field: text for field in _SAME[1:] if (text := json_fields.text_at(row, field))},
+            **split,
+        },
         metrics=metrics,
         others=benchmark.flatten(row, _SHOWN_ELSEWHERE),
         concurrency=round(limit) if 0 < limit < 2**53 else UNKNOWN_CONCURRENCY,

@@ -91,11 +91,13 @@ def _benchmark(data: Data, place: str) -> ForeignBenchmark:
         # Versions up to 0.4 print this sum, and write only its parts.
         metrics[serving.TOTAL_TOKENS_PER_SEC] = into + metrics.get(serving.OUTPUT_TOKENS_PER_SEC, 0.0)
     concurrency, remarks = json_fields.traffic(data, place)
+    backend = json_fields.text_at(data, "backend")
     server = json_fields.object_at(data, "server_info")
     one = ForeignBenchmark(
         place=place,
         model=json_fields.text_at(server, "model_path"),
-        settings=f"backend {json_fields.text_at(data, 'backend')}",
+        settings=f"backend {backend}",
+        conditions={"backend": backend} if backend else {},
         metrics=metrics,
         others=benchmark.flatten(data, _SHOWN_ELSEWHERE),
         concurrency=concurrency,

@@ -62,6 +62,7 @@ def read(source: SourceFile) -> ForeignFile | None:
 def _benchmark(data: Data, place: str) -> ForeignBenchmark:
     metrics = json_fields.reported_metrics(data, _FIELDS, place, PROGRAM)
     concurrency, remarks = json_fields.traffic(data, place)
+    backend = _backend(data)
     asked = json_fields.number_at(data, "num_prompts", place)
     completed = metrics.get(serving.REQUESTS, 0.0)
     if asked is not None and asked > completed:
@@ -69,7 +70,8 @@ def _benchmark(data: Data, place: str) -> ForeignBenchmark:
     one = ForeignBenchmark(
         place=place,
         model=json_fields.text_at(data, "model_id"),
-        settings=f"backend {backend}" if (backend := _backend(data)) else "",
+        settings=f"backend {backend}" if backend else "",
+        conditions={"backend": backend} if backend else {},
         metrics=metrics,
         others=benchmark.flatten(data, _SHOWN_ELSEWHERE),
         concurrency=concurrency,

@@ -11,6 +11,8 @@ import pytest
 
 from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
+from runner.compare.differences import differences
+from runner.compare.sides import load_sides
 from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
@@ -96,6 +98,17 @@ def test_they_are_listed_and_compared(tmp_path: Path, capsys: pytest.CaptureFixt
     shown = capsys.readouterr().out
     assert "concurrency 4 64→20" in shown
     assert "800.00" in shown
+    assert "an imported result does not state its machine" in shown
+
+
+def test_what_a_result_states_of_its_conditions_is_compared(tmp_path: Path) -> None:
+    other = changed("vllm", lambda one: one.update(model_id="org/other", backend="openai-chat"))
+    (tmp_path / "other.json").write_text(other)
+    runs = import_files([GOLDEN / FILES["vllm"], tmp_path / "other.json"])
+    found = differences(load_sides([run.run_dir.name for run in runs]))
+    kinds = {one.name: (one.values, one.kind) for one in found}
+    assert kinds["model.name"] == (("tiny", "org/other"), "unfair")
+    assert kinds["backend"] == (("openai", "openai-chat"), "subject")
 
 
 def test_a_comparison_with_an_engine_names_the_http() -> None:
