@@ -57,6 +57,9 @@ class Launcher:
         changes = [*_TINY, f"model.device={device}", f"parallel.tp={ranks}"]
         if self.mpirun is not None:
             changes.append(f"launch.mpirun.path={self.mpirun.path}")
+            # mpi4py takes the first library of MPI that it finds, which may be of another launcher.
+            lib = Path(self.mpirun.path).resolve().parents[1] / "lib"
+            changes += [f"launch.env.MPI4PY_LIBMPI={path}" for path in sorted(lib.glob("libmpi.so.*"))[:1]]
         plan = make_plan(with_changes(find("quickstart").load(), changes), run_dir)
         return msgspec.structs.replace(plan, devices=devices)
 

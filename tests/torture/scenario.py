@@ -8,7 +8,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from tests.support.programs.ranks import STORM
-from tests.torture.launchers import ALONE, Launcher
+from tests.torture.launchers import ALONE, ENGINES, Launcher
 
 SIGNALS = {
     "KILL": (signal.SIGKILL,),
@@ -68,15 +68,17 @@ def draw(
     victim = random_source.choices(tuple(VICTIMS), tuple(VICTIMS.values()))[0]
     if victim not in victims:
         victim = "supervisor"
+    mode = random_source.choice(modes)
     with_mpirun = [one for one in launchers if one is not ALONE]
-    launcher = random_source.choice(with_mpirun if victim == "launcher" and with_mpirun else launchers)
+    needs_mpirun = victim == "launcher" or mode in ENGINES
+    launcher = random_source.choice(with_mpirun if needs_mpirun and with_mpirun else launchers)
     # A run that waits has no other process than its supervisor; at its end, one has no ranks.
     moments = tuple(MOMENTS) if victim == "supervisor" else ("start", "middle", "stop")
     moment = "start" if victim == "starter" else random_source.choice(moments)
     return Scenario(
         number,
         launcher,
-        random_source.choice(modes),
+        mode,
         victim,
         random_source.choice(tuple(SIGNALS)),
         moment,

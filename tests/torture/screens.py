@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import grp
 import os
+import pty
 import shlex
 import shutil
 import socket
@@ -40,7 +42,22 @@ def why_not(kind: str) -> str:
     """Return why a kind of screen cannot be had here; empty: it can."""
     needed = {"tmux": ("tmux",), "ssh": ("ssh", "ssh-keygen", "sshd"), "sshd": ("ssh", "ssh-keygen", "sshd")}
     missing = [program for program in needed.get(kind, ()) if shutil.which(program, path=_SBIN) is None]
-    return f"{missing[0]} is not installed" if missing else ""
+    if missing:
+        return f"{missing[0]} is not installed"
+    return _why_no_terminal() if kind in ("ssh", "sshd") else ""
+
+
+def _why_no_terminal() -> str:
+    """Return why an sshd of this user cannot hand out terminals; empty: it can."""
+    ends = pty.openpty()
+    try:
+        is_right = os.geteuid() == 0 or os.fstat(ends[1]).st_gid == grp.getgrnam("tty").gr_gid
+    except KeyError:
+        is_right = True
+    finally:
+        for end in ends:
+            os.close(end)
+    return "" if is_right else "/dev/pts is mounted without gid=5, so only an sshd of root can use it"
 
 
 @contextlib.contextmanager
