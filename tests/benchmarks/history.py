@@ -134,7 +134,7 @@ def measure_choosing() -> Measured:
         "p1",
         "status:finished since:2026-01-01 -tag:t3",
         "tag:t*",
-        "tokens:>1 flags:>0 disk:>1k",
+        "tokens:>1 warnings:>0 disk:>1k",
         "p*7?",
     )
     tasks: dict[str, Callable[[], object]] = {
