@@ -35,9 +35,9 @@ SHORTEST = 8
 _COMMON = re.compile(r"[-+.\d]*|[a-z_]{,11}")
 """Numbers and short words, which also occur in the files of a run without being secret."""
 _NUMBERS: frozenset[type] = frozenset(
-    (ev.Iteration, ev.GpuSamples, ev.Host, ev.EngineIteration, ev.Requests, ev.GpuMemory)
+    (ev.Iteration, ev.GpuSamples, ev.GpuEnergy, ev.Host, ev.EngineIteration, ev.Requests, ev.GpuMemory)
 )
-"""Frequent events without text of programs."""
+"""Frequent events without text of programs; the id of a GPU in them is compared, and never shown."""
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
