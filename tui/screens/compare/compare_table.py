@@ -99,7 +99,7 @@ class CompareColumns:
 
 def layout_columns(view: CompareView, width: int) -> CompareColumns:
     """Compute the columns of the table; the selected pair is always visible."""
-    longest = max((width_of(_metric_name(line.metric)) for line in view.lines), default=0) + 3
+    longest = max((width_of(_metric_name(line.metric)) for line in view.lines), default=MIN_LABEL) + 3
     count = len(view.comparison.pairs)
     if count == 1:
         room = width - CHANGE - VERDICT
