@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -105,6 +105,14 @@ class MetricChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
         """Whether an interval was asked for; a metric without a verdict has none."""
         known = self.low is not None or self.high is not None
         return known or self.verdict not in (None, "NOT JUDGED")
+
+    def interval_text(self, bound_text: Callable[[float | None], str]) -> str:
+        """Return the interval for a table: `-3.1 % to +0.4 %`, `not bounded`, or nothing."""
+        if not self.has_interval:
+            return ""
+        if self.low is None and self.high is None:
+            return "not bounded"
+        return f"{bound_text(self.low)} to {bound_text(self.high)}"
 
 
 class ConfigurationComparison(msgspec.Struct, frozen=True, kw_only=True):

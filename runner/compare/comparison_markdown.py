@@ -99,8 +99,7 @@ def _configuration(
 def _change(change: MetricChange) -> list[str]:
     metric = BY_NAME[change.metric]
     values = [format_number(value, metric.digits) for value in (change.first, change.second)]
-    bounds = [_percent(change.low), _percent(change.high)]
-    interval = f"{bounds[0]} to {bounds[1]}" if change.has_interval else ""
+    interval = change.interval_text(_percent)
     return [metric.with_unit, *values, _percent(change.change), interval, change.verdict or ""]
 
 

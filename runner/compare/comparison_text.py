@@ -169,7 +169,7 @@ def _change(change: MetricChange, layout: _Layout) -> str:
     label = metric.with_unit if layout.units else metric.title
     sides = (change.first, change.second) if layout.values else ()
     values = "".join(f" {format_number(value, metric.digits):>{VALUE - 1}}" for value in sides)
-    interval = f"{_share(change.low)} to {_share(change.high)}" if change.has_interval else ""
+    interval = change.interval_text(_share)
     share, verdict = _share(change.change), change.verdict or ""
     return f"{label:<{layout.name}}{values}{share:>{CHANGE}}  {interval:<{INTERVAL}}{verdict}".rstrip()
 

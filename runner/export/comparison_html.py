@@ -84,10 +84,7 @@ def _configuration(
 def _change(change: MetricChange) -> str:
     metric = BY_NAME[change.metric]
     values = [format_number(value, metric.digits) for value in (change.first, change.second)]
-    interval = ""
-    if change.has_interval:
-        low, high = ("?" if bound is None else percent(bound) for bound in (change.low, change.high))
-        interval = f"{low} to {high}"
+    interval = change.interval_text(lambda bound: "?" if bound is None else percent(bound))
     title = html_text(change.why) if change.why else ""
     name = f'<td title="{html_text(metric.formula)}">{html_text(metric.with_unit)}</td>'
     numbers = "".join(f"<td>{html_text(cell)}</td>" for cell in (*values, percent(change.change), interval))
