@@ -13,6 +13,10 @@ import torch.distributed
 from runner.ranks.errors import MemoryLackError, StartError
 
 T = TypeVar("T")
+MOST_CONTACT = 1 << 26
+"""Elements of the largest sum that makes contact: above it, NCCL does the same in more rounds."""
+MEMORY_ALLOCATION = 2
+"""cudaErrorMemoryAllocation"""
 _LOW_PRECISION = (torch.float16, torch.bfloat16)
 
 
@@ -71,11 +75,13 @@ def allocate_together(collectives: Collectives, allocate: Callable[[], T]) -> T:
 def memory_lack(error: BaseException) -> str:
     """Return what PyTorch says of the lack of GPU memory that an error is or comes from; empty: no lack.
 
-    The end of a failed capture of a CUDA graph raises an error of its own.
+    The end of a failed capture of a CUDA graph raises an error of its own. What CUDA allocates itself, for a
+    graph, fails with its error code.
     """
     cause: BaseException | None = error
     while cause is not None:
-        if isinstance(cause, torch.cuda.OutOfMemoryError):
+        code = getattr(cause, "error_code", None)
+        if isinstance(cause, torch.cuda.OutOfMemoryError) or code == MEMORY_ALLOCATION:
             return str(cause) or "CUDA out of memory."
         cause = cause.__context__
     return ""
@@ -204,6 +210,28 @@ class Nccl:
         store = torch.distributed.TCPStore(name, 0, host.world, is_master=True, wait_for_workers=False)
         host.broadcast((name, store.port))
         return store
+
+    def make_contact(self, dtype: torch.dtype, smallest: int, largest: int) -> None:
+        """Sum and choose once, so that NCCL allocates its buffers and loads its kernels now.
+
+        Otherwise it would do so when a graph is captured. The way it takes depends on the number of bytes.
+
+        Args:
+            dtype: type of the numbers that will be summed.
+            smallest: how many they are at least.
+            largest: how many they are at most.
+        """
+        largest = min(largest, MOST_CONTACT)
+        buffer = torch.zeros(max(smallest, largest), dtype=dtype, device="cuda")
+        size = smallest
+        while size < largest:
+            self.all_reduce_sum(buffer[:size])
+            size *= 4
+        self.all_reduce_sum(buffer)
+        self.greedy(buffer[:1], torch.zeros_like(buffer[:1], dtype=torch.int64))
+        torch.cuda.synchronize()
+        del buffer
+        torch.cuda.empty_cache()
 
     def all_reduce_sum(self, tensor: torch.Tensor) -> None:
         torch.distributed.all_reduce(tensor)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeVar
 
 import torch
 
 from runner.ranks.collectives import Muted, allocate_together
 from runner.ranks.decoder import Cache, Decoder
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -72,20 +74,23 @@ class EagerGeneration:
         self.tokens[:, self._step] = self._decoder.greedy(logits)
 
 
-def rehearse(decoder: Decoder, run: Callable[[], object]) -> None:
+def rehearse(decoder: Decoder, run: Callable[[], T]) -> T | None:
     """Run something alone on each of several ranks, so that memory runs out before ranks wait for each other.
 
     The same work with communication needs the same memory.
+
+    Returns:
+        What `run` returns; None, without running it, for a single rank.
 
     Raises:
         MemoryLackError: on every rank, if memory ran out on one.
     """
     ranks = decoder.collectives
     if ranks.world == 1:
-        return
+        return None
     decoder.collectives = Muted(ranks)
     try:
-        allocate_together(ranks, run)
+        return allocate_together(ranks, run)
     finally:
         decoder.collectives = ranks
 

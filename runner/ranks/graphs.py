@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple
+from typing import TYPE_CHECKING, Literal, NamedTuple, TypeAlias
 
 import torch
 
@@ -27,6 +27,10 @@ FIRST_WITH_FP8 = (8, 9)
 """the same for the conversion of float8_e4m3fn"""
 
 
+Graphs: TypeAlias = tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]
+"""of the prefill and of a decode step"""
+Pool: TypeAlias = tuple[int, int]
+"""identity of the memory that graphs share"""
 Step = Literal["tiles", "graphs"]
 """of the preparation: tile sizes are chosen; kernels are compiled and graphs captured"""
 
@@ -78,9 +82,7 @@ class GraphGeneration:
         torch.cuda.synchronize()
         chosen = time.monotonic()
         announce("graphs")
-        rehearse(decoder, lambda: _capture(step))
-        torch.cuda.empty_cache()  # memory of one stream is of no use to another, and would count twice
-        self._prefill, self._decode = _capture(step)
+        self._prefill, self._decode = _capture_together(decoder, step)
         torch.cuda.synchronize()
         self.prepared = Prepared(chosen - began, time.monotonic() - chosen, source)
 
@@ -91,8 +93,25 @@ class GraphGeneration:
         self._decode.replay()
 
 
-def _capture(step: Generation) -> tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGraph]:
-    """Return the graphs of the prefill and of a decode step; the second is empty if there is none."""
+def _capture_together(decoder: Decoder, step: Generation) -> Graphs:
+    """Capture the graphs on all ranks; if memory runs out on one of them, no rank continues.
+
+    Several ranks first run and capture everything alone. The graphs of that rehearsal keep its memory until
+    those with communication are captured in it, so no other program can take it meanwhile. A capture runs
+    nothing, so no rank waits for one that fails in it.
+
+    Raises:
+        MemoryLackError: on every rank, if memory ran out on one.
+    """
+    pool = torch.cuda.graph_pool_handle()
+    rehearsed = rehearse(decoder, lambda: _warm_up_and_capture(step, pool))
+    if rehearsed is None:
+        return allocate_together(decoder.collectives, lambda: _warm_up_and_capture(step, pool))
+    torch.cuda.empty_cache()  # of the warm-up: memory of one stream is of no use to another
+    return allocate_together(decoder.collectives, lambda: _capture(step, pool))
+
+
+def _warm_up_and_capture(step: Generation, pool: Pool) -> Graphs:
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
@@ -100,14 +119,22 @@ def _capture(step: Generation) -> tuple[torch.cuda.CUDAGraph, torch.cuda.CUDAGra
             first_steps(step)
     torch.cuda.current_stream().wait_stream(side)
     torch.cuda.synchronize()
+    return _capture(step, pool)
+
+
+def _capture(step: Generation, pool: Pool) -> Graphs:
+    """Return the graphs of the prefill and of a decode step; the second is empty if there is none.
+
+    What they allocate comes from `pool`, as far as other graphs there have left it.
+    """
     prefill, decode = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
     # If a capture ends with an error, `torch.cuda.graph` leaves its own stream as the current one.
     with torch.cuda.stream(torch.cuda.current_stream()):
         # The thread of NCCL's watchdog calls CUDA, too; only calls of this thread belong to the capture.
-        with torch.cuda.graph(prefill, capture_error_mode="thread_local"):
+        with torch.cuda.graph(prefill, pool=pool, capture_error_mode="thread_local"):
             step.prefill()
         if step.tokens.shape[1] > 1:
-            with torch.cuda.graph(decode, pool=prefill.pool(), capture_error_mode="thread_local"):
+            with torch.cuda.graph(decode, pool=pool, capture_error_mode="thread_local"):
                 step.decode()
     return prefill, decode
 

@@ -61,7 +61,7 @@ def measure_all(
         except RuntimeError as error:
             found = memory_lack(error)
             if not found or collectives.world > 1:
-                # The other ranks may have had enough memory and wait for this one: the run cannot go on.
+                # In an iteration the others may wait for this rank in a sum: the run cannot go on.
                 raise
             admission.reject(configuration)
             line = f"{_SKIPPED.format(found)} {configuration}"

@@ -19,7 +19,8 @@ CONTEXT = 764 << 20
 """Bytes of a CUDA context with the kernels of PyTorch, cuBLAS and Triton and with captured graphs, as seen on
 an H200; 618 MiB of them before the first graph."""
 NCCL = 700 << 20
-"""Bytes that NCCL takes for 2 ranks: 570 to 730 MiB were seen on two H200s, 458 of them when it starts."""
+"""Bytes that NCCL takes for 2 ranks: 570 to 730 MiB were seen on two H200s. What a rank records as NCCL is
+more, because `CONTEXT` counts the kernels that its first sums load."""
 LIBRARIES = 192 << 20
 """Bytes of the workspaces of cuBLAS and of compiled kernels, and of rounding; 31 to 164 MiB were seen on an
 H200, 32 MiB more with each further configuration."""

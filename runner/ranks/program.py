@@ -105,7 +105,7 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
 
     on_gpus = device.type == "cuda" and link.world > 1
     held = HeldMemory(device)
-    collectives: Collectives = Nccl(link, device) if on_gpus else link
+    collectives: Collectives = _connect_gpus(options, shape, link, device) if on_gpus else link
     held.collectives_started()
     kinds = {"loaded": options.weights is not None, "quantized": options.quantization is not None}
     admission = Admission(shape, options.dtype, device, collectives, **kinds)
@@ -121,6 +121,19 @@ def run(options: argparse.Namespace, link: SingleRank | Mpi) -> None:
     recorder.bye()
     if isinstance(collectives, Nccl):
         collectives.close()
+
+
+def _connect_gpus(
+    options: argparse.Namespace, shape: DecoderShape, link: SingleRank | Mpi, device: torch.device
+) -> Nccl:
+    """Connect the GPUs, with what NCCL needs for the sums of every configuration, while memory is free."""
+    nccl = Nccl(link, device)
+    if options.input_text is not None:
+        most = longest_prompt(options.input_text)
+    else:
+        most = max(options.batch_size) * max(input_len for input_len, _ in options.input_output_len)
+    nccl.make_contact(getattr(torch, options.dtype), shape.hidden_size, most * shape.hidden_size)
+    return nccl
 
 
 def build_decoder(

@@ -92,6 +92,15 @@ def test_rehearsal_waits_for_no_other_rank() -> None:
     assert isinstance(decoder.collectives, Second)
 
 
+def test_what_cuda_itself_lacks_is_memory_too() -> None:
+    class AcceleratorError(RuntimeError):
+        error_code = 2
+
+    assert collectives.memory_lack(AcceleratorError("CUDA error: out of memory"))
+    AcceleratorError.error_code = 700
+    assert not collectives.memory_lack(AcceleratorError("CUDA error: an illegal memory access"))
+
+
 def test_rehearsal_ends_where_one_rank_lacks_memory() -> None:
     def lacks() -> None:
         try:

@@ -329,16 +329,41 @@ def check_skipping(done: subprocess.CompletedProcess[str]) -> None:
     assert ["not tried" in line for line in skipped] == [False, True], done.stdout
 
 
-def short_of_memory(folder: Path) -> list[str]:
+SHORT_AFTER_THE_REHEARSAL = """
+import sys, torch
+from runner.ranks import admission, fused, graphs, program
+from runner.ranks.collectives import Muted
+reset, rehearse, add_all = admission.reset_memory, graphs.rehearse, fused.FusedStep._add_all
+def reset_memory(device):
+    torch.cuda.set_per_process_memory_fraction(1.0)
+    reset(device)
+def rehearsed(decoder, run):
+    made = rehearse(decoder, run)
+    torch.cuda.empty_cache()
+    total = torch.cuda.get_device_properties(decoder.weights.embedding.device).total_memory
+    torch.cuda.set_per_process_memory_fraction((torch.cuda.memory_reserved() + 1024) / total)
+    return made
+def add(self, values, matrix, hidden):
+    ranks, last = self._decoder.collectives, self._decoder.weights.layers[-1]
+    if ranks.rank == 1 and len(self._prompt) == 128 and matrix is last.out and not isinstance(ranks, Muted):
+        raise torch.cuda.OutOfMemoryError("CUDA out of memory.")
+    return add_all(self, values, matrix, hidden)
+admission.reset_memory, graphs.rehearse, fused.FusedStep._add_all = reset_memory, rehearsed, add
+sys.exit(program.main())
+"""
+"""After the rehearsal no memory is left, and with a batch of 128 one rank still asks for some."""
+
+
+def short_of_memory(folder: Path, code: str = SHORT_OF_MEMORY, input_len: int = 4096) -> list[str]:
     """Arguments of a run whose second configuration does not fit: a prefill of 128 x 4096 tokens."""
     script = folder / "short_of_memory.py"
-    script.write_text(SHORT_OF_MEMORY)
+    script.write_text(code)
     model = write_shape(folder / "model", **LARGER)
     options = {
         "device": "cuda",
         "dtype": "bfloat16",
         "batch_size": "1;128;160;2",
-        "input_output_len": "4096,4",
+        "input_output_len": f"{input_len},4",
     }
     options |= {"num_runs": "2", "duration": "0", "warm_up": "1", "engine_dir": str(model)}
     return [str(script), *(word for key, value in options.items() for word in (f"--{key}", value))]
@@ -397,3 +422,12 @@ def test_program_on_two_gpus(tmp_path: Path) -> None:
 def test_memory_that_runs_out_on_one_of_two_gpus(tmp_path: Path) -> None:
     """In the middle of the prefill, where rank 0 would wait for rank 1 in a sum."""
     check_skipping(mpirun(2, *short_of_memory(tmp_path), PYTHONPATH=str(ROOT)))
+
+
+@needs_two
+@needs_mpi
+@pytest.mark.mpi
+def test_memory_that_runs_out_after_the_rehearsal(tmp_path: Path) -> None:
+    """Graphs take the memory of the rehearsal; if that fails on one rank, both go on with other ones."""
+    arguments = short_of_memory(tmp_path, SHORT_AFTER_THE_REHEARSAL, 256)
+    check_skipping(mpirun(2, *arguments, PYTHONPATH=str(ROOT)))

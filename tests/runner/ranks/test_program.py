@@ -167,35 +167,62 @@ def test_configuration_that_does_not_fit_is_skipped(
     assert [values["batch_size"] for values in printed(out)] == ["1"]
 
 
+SHORT_OF_MEMORY = """
+import sys, types, torch
+from runner.ranks import admission, decoder, generation, graphs, program
+from runner.ranks.collectives import Muted
+def rank():
+    from mpi4py import MPI
+    return MPI.COMM_WORLD.Get_rank()
+def lack():
+    raise torch.cuda.OutOfMemoryError('CUDA out of memory.')
+admission.free_memory = lambda device: (1 << 40 if rank() else 214 << 20, 1 << 40)
+real = decoder.Decoder._feed_forward
+def feed_forward(self, layer, hidden):
+    return lack() if rank() == 1 and len(hidden) == 5 else real(self, layer, hidden)
+decoder.Decoder._feed_forward = feed_forward
+class Step(generation.EagerGeneration):
+    def __init__(self, decoder, prompt, output_len, *, pdl):
+        super().__init__(decoder, prompt, output_len)
+        self.decoder = decoder
+    def choose_tiles(self, cache):
+        return "default"
+def capture(step, pool):
+    if isinstance(step.decoder.collectives, Muted):
+        generation.first_steps(step)
+    elif rank() == 1 and len(step.tokens) == 3:
+        lack()
+    return types.SimpleNamespace(replay=step.prefill), types.SimpleNamespace(replay=step.decode)
+sys.modules["runner.ranks.fused"] = types.SimpleNamespace(FusedStep=Step)
+graphs._capture = graphs._warm_up_and_capture = capture
+graphs._method, graphs._identity = lambda decoder: (True, "stand-ins of graphs"), lambda decoder: {}
+torch.cuda.get_device_capability, torch.cuda.graph_pool_handle = lambda device: (9, 0), lambda: (0, 1)
+torch.cuda.synchronize = torch.cuda.empty_cache = lambda: None
+sys.exit(program.main())
+"""
+
+
 @needs_mpi
 @pytest.mark.mpi
 def test_ranks_skip_together_what_one_lacks_memory_for(tmp_path: Path) -> None:
-    """One rank counts too little memory for a configuration, and runs out of it in the middle of another."""
+    """One counts too little, runs out of it in the rehearsal, and when graphs are captured after that.
+
+    The graphs are stand-ins that run single operations on the CPU.
+    """
     script = tmp_path / "short_of_memory.py"
-    script.write_text(
-        "import sys, torch; from runner.ranks import admission, decoder, program\n"
-        "def rank():\n"
-        "    from mpi4py import MPI\n"
-        "    return MPI.COMM_WORLD.Get_rank()\n"
-        "admission.free_memory = lambda device: (1 << 40 if rank() else 214 << 20, 1 << 40)\n"
-        "real = decoder.Decoder._feed_forward\n"
-        "def feed_forward(self, layer, hidden):\n"
-        "    if rank() == 1 and len(hidden) == 3: raise torch.cuda.OutOfMemoryError('CUDA out of memory.')\n"
-        "    return real(self, layer, hidden)\n"
-        "decoder.Decoder._feed_forward = feed_forward\n"
-        "sys.exit(program.main())\n"
-    )
-    arguments = flags(write_shape(tmp_path / "model"), batch_size="2000;3;4;1", input_output_len="8,4")
+    script.write_text(SHORT_OF_MEMORY)
+    arguments = flags(write_shape(tmp_path / "model"), batch_size="2000;5;3;4;1", input_output_len="8,4")
     done = mpirun(2, str(script), *arguments, TRTBENCH_RECORDS=str(tmp_path), PYTHONPATH=str(ROOT))
     assert done.returncode == 0, done.stderr
     assert [values["batch_size"] for values in printed(done.stdout)] == ["1"]
-    counted, ran_out, larger = [line for line in done.stdout.splitlines() if "skipping" in line]
+    counted, ran_out, later, larger = [line for line in done.stdout.splitlines() if "skipping" in line]
     assert "Exception it needs weights 0.0 + KV cache 0.0 + execution" in counted
     assert "0.2 of 1024.0 GiB are available caught while allocating memory" in counted
-    assert "memory ran out on another rank caught while allocating memory; skipping (3, 8, 4, 1.0)" in ran_out
+    for line, batch in ((ran_out, 5), (later, 3)):
+        assert f"memory ran out on another rank caught while allocating memory; skipping ({batch}, 8" in line
     assert "Exception not tried: (3, 8, 4, 1.0) needs no more and did not fit caught" in larger
     for rank in range(2):
-        assert [r["config"] for r in read_records(tmp_path, rank) if r["kind"] == "iteration"] == [3] * 4
+        assert [r["config"] for r in read_records(tmp_path, rank) if r["kind"] == "iteration"] == [4] * 4
 
 
 def test_unusable_shape_is_one_sentence(tmp_path: Path) -> None:
