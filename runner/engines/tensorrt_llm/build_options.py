@@ -96,7 +96,7 @@ class Build(Section, frozen=True):
         _option("processes that build at the same time, at most one a GPU", "1: rank after rank"),
     ] = None
     log_level: Annotated[
-        Literal["internal_error", "error", "warning", "info", "verbose"] | None,
+        Literal["internal_error", "error", "warning", "info", "verbose", "debug", "trace"] | None,
         _option("how much trtllm-build prints", "info"),
     ] = None
     monitor_memory: Annotated[bool, _flag("print memory used while building")] = False

@@ -46,8 +46,8 @@ def find_incompatibilities(
     version = tool.version
     if version < FIRST:
         return [
-            f"TensorRT-LLM {version} has no trtllm-bench with the current commands; use {FIRST} or later,"
-            " or engine: trtllm"
+            f"trtllm-bench of TensorRT-LLM {version} is not supported: the form of its report is not known;"
+            f" use {FIRST} or later, or engine: trtllm"
         ]
     command = profile.benchmark.command
     if profile.selects("benchmark") and not tool.has_command(command):
