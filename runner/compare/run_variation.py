@@ -17,7 +17,7 @@ from runner.plan.plan import Configuration
 from runner.stats.variation import Variation, estimate_variation
 
 MOST_RUNS = 40
-"""Maximum number of earlier runs of a profile that are read, newest first."""
+"""Maximum number of earlier runs of a profile on a machine that are read, newest first."""
 
 
 class EarlierRuns:
@@ -30,14 +30,19 @@ class EarlierRuns:
     def _finished(self) -> list[RunEntry]:
         return [entry for entry in read_entries() if entry.status == "finished"]
 
-    def runs(self, profiles: Collection[str], without: Collection[Path]) -> Iterator[ComparedRun]:
-        """Yield the newest runs of these profiles, at most `MOST_RUNS` each, except for some directories."""
-        taken: dict[str, int] = defaultdict(int)
+    def runs(self, of: Collection[tuple[str, str]], without: Collection[Path]) -> Iterator[ComparedRun]:
+        """Yield the newest runs of profiles on machines, at most `MOST_RUNS` each.
+
+        Args:
+            of: names of profiles and hosts; machines may share a home folder.
+            without: directories that are left out.
+        """
+        taken: dict[tuple[str, str], int] = defaultdict(int)
         for entry in self._finished:
-            name = entry.profile
-            if name not in profiles or taken[name] >= MOST_RUNS or entry.run_dir.resolve() in without:
+            where = entry.profile, entry.host
+            if where not in of or taken[where] >= MOST_RUNS or entry.run_dir.resolve() in without:
                 continue
-            taken[name] += 1
+            taken[where] += 1
             if (run := self._read(entry.run_dir)) is not None:
                 yield run
 
@@ -64,7 +69,8 @@ class Repeats:
             _group(run): [] for run in compared if run.profile_text
         }
         known = {run.run_dir.resolve() for run in compared}
-        for run in (earlier or EarlierRuns()).runs({run.report.profile for run in compared}, known):
+        of = {(run.report.profile, run.report.host) for run in compared}
+        for run in (earlier or EarlierRuns()).runs(of, known):
             if _group(run) in groups:
                 groups[_group(run)].append(run)
         self._groups = groups

@@ -11,7 +11,7 @@ import pytest
 from msgspec.structs import replace
 
 from runner import paths
-from runner.compare import as_text, load_sides
+from runner.compare import as_text, load_sides, run_variation
 from runner.compare.comparison import ConfigurationComparison, MetricChange
 from runner.compare.comparison_markdown import as_markdown
 from runner.compare.measuring_sessions import find_sessions
@@ -207,13 +207,15 @@ class TestNumbers:
         assert headline is not None
         assert headline.verdict == "SLOWER"
 
-    def test_earlier_repeats_say_how_much_runs_vary(self) -> None:
+    def test_earlier_repeats_say_how_much_runs_vary(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(run_variation, "MOST_RUNS", 6)
         run({1: some(100)}, name="aaaa", second=40)
         run({1: some(102, seed=9)}, name="bbbb", second=41)
         method = compared("aaaa", "bbbb").pairs[0].method
         assert "whose variation is not known and assumed to be 2 %" in method
         repeats(100, "c")
-        run({1: some(200)}, name="d000", host="elsewhere", second=50)
+        for index in range(6):  # a machine with the same home folder, whose newer runs hide none of these
+            run({1: some(200)}, name=f"e00{index}", host="elsewhere", second=44 + index)
         run({1: some(300)}, name="d001", profile=PROFILE + "description: x\n", second=51)
         known = Repeats([one for side in load_sides(["aaaa", "bbbb"]) for one in side.runs])
         variation = known.variation(Configuration(1, 64, 16), "latency_ms")
