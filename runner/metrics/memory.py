@@ -14,9 +14,12 @@ if TYPE_CHECKING:
     from runner.events import MemoryParts
     from runner.metrics.memory_map import MemoryMap
     from runner.state.gpu import GpuState
+    from runner.state.gpu_series import ReadingCell
     from runner.state.gpu_window import GpuWindow
 
 GIB = 2**30
+MOST_LISTED = 8
+"""GPUs that the note lists one by one"""
 
 
 def _printed_peak(context: MetricContext) -> Computed | None:
@@ -35,14 +38,31 @@ def _sampled_peak(window: GpuWindow) -> Computed:
     cells = window.cells("memory")
     if isinstance(cells, str):
         return Computed(None, 0, cells)
+    peaks = list(zip(window.gpus, cells, strict=True))
     parts = [window.how]
-    for gpu, cell in zip(window.gpus, cells, strict=True):
-        before = "not read" if gpu.baseline is None else f"{gpu.baseline / GIB:.1f}"
-        reserved = "" if gpu.reserved is None else f", {gpu.reserved / GIB:.1f} reserved apart"
-        parts.append(f"{gpu.name}: {cell.high / GIB:.1f} (before the run {before}{reserved})")
+    if len(peaks) <= MOST_LISTED:
+        for gpu, cell in peaks:
+            before = "not read" if gpu.baseline is None else f"{gpu.baseline / GIB:.1f}"
+            reserved = "" if gpu.reserved is None else f", {gpu.reserved / GIB:.1f} reserved apart"
+            parts.append(f"{gpu.name}: {cell.high / GIB:.1f} (before the run {before}{reserved})")
+    else:
+        parts += _extremes(peaks)
     source = next((text for gpu in window.gpus if (text := gpu.sources.get("memory"))), "")
     parts += [source] if source else []
     return Computed(max(cell.high for cell in cells) / GIB, min(cell.n for cell in cells), "; ".join(parts))
+
+
+def _extremes(peaks: Sequence[tuple[GpuState, ReadingCell]]) -> list[str]:
+    """Return the GPUs with the least and the most memory in use, and the most in use before the run."""
+    (most, high), (least, low) = (pick(peaks, key=lambda one: one[1].high) for pick in (max, min))
+    found = [f"from {low.high / GIB:.1f} ({least.name}) to {high.high / GIB:.1f} ({most.name})"]
+    known = [gpu for gpu, _ in peaks if gpu.baseline is not None]
+    if known:
+        before = max(known, key=lambda gpu: gpu.baseline or 0.0)
+        found.append(f"before the run at most {(before.baseline or 0.0) / GIB:.1f} ({before.name})")
+    if len(known) < len(peaks):
+        found.append(f"before the run {len(peaks) - len(known)} GPUs were not read")
+    return found
 
 
 def _sampled_peak_of_mig(window: GpuWindow, devices: dict[str, GpuState]) -> Computed:

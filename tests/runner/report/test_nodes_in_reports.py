@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import api
+from runner import api, metrics
 from runner.compare import load_sides
 from runner.compare.differences import differences, notes
 from runner.export import html, json_document, table_csv
@@ -17,6 +17,7 @@ from runner.export.run_data import RunData
 from runner.export.table_markdown import as_markdown
 from runner.metrics.node_flags import node_flags
 from runner.report.text_table import render
+from tests.support.gpu_logs import gpu_numbers
 from tests.support.node_logs import NodeRun
 
 
@@ -80,3 +81,14 @@ def test_readings_of_all_nodes_are_rows_of_the_api(tmp_path: Path) -> None:
     run = exported(NodeRun(nodes=2, gpus=1, iterations=1), tmp_path)
     rows = list(api.Run(run)._readings())
     assert {(row[2], row[-1]) for row in rows} == {("GPU-1-0", ""), ("GPU-2-0", "node2")}
+
+
+def test_memory_of_many_gpus_is_a_range() -> None:
+    state = NodeRun(nodes=8, gpus=8).state()
+    table = gpu_numbers(state, 0, "not planned")
+    assert table is not None
+    _, _, note = table[metrics.GPU_MEMORY]
+    assert note == (
+        "sampled @ 1 Hz; from 118.0 (GPU 0 of node1) to 121.5 (GPU 7 of node8);"
+        " before the run at most 0.2 (GPU 0 of node1)"
+    )

@@ -15,7 +15,7 @@ from runner.errors import UserError
 from runner.export.table_markdown import as_markdown, as_tsv
 from runner.history import baseline
 from runner.history.reports import load_report
-from runner.report import result_table
+from runner.report import result_table, text_table
 from runner.report.files import read_state
 from runner.report.model import Report
 from runner.run import layout
@@ -161,8 +161,9 @@ class ResultScreen(KeyedScreen):
         set_title(flags_panel, f"warnings: {len(flags)}   d shows all")
         flags_panel.display = bool(flags)
         flags_panel.update(flags)
-        ranks = f"of {plural(report.ranks, 'rank')} on" if states_ranks(report.engine) else "imported"
-        set_title(self.query_one("#table-frame"), f"result {ranks} {plain_text(report.host)}".rstrip())
+        ranks = f"of {plural(report.ranks, 'rank')}" if states_ranks(report.engine) else "imported"
+        title = f"result {ranks}{plain_text(text_table.place_suffix(report))}"
+        set_title(self.query_one("#table-frame"), title)
         self.table = make_table(report)
         set_subtitle(self.query_one("#table-frame"), _legend(self.table))
         self._show_table()
