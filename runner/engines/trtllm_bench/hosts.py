@@ -13,6 +13,7 @@ from runner.engines.tensorrt_llm.installation import program_of
 from runner.engines.trtllm_bench.installation import BenchInstallation
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.errors import UserError
+from runner.plan.plan import RUN_DIR
 from runner.ranks import launched_command
 from runner.ranks.launched_command import LAUNCHER
 from runner.schema.base import Mpirun
@@ -62,7 +63,13 @@ def job_argv(
 
 def _launched(script: str, installation: BenchInstallation, argv: Sequence[str]) -> list[str]:
     """Return the launcher with a command that ends it after a failure; see `launched_command.py`."""
-    return [script, installation.python, _COMMAND, *map(launched_command.encode, argv)]
+    return [script, installation.python, _COMMAND, *map(_encoded, argv)]
+
+
+def _encoded(word: str) -> str:
+    """Return a word for the launcher; the placeholder of the run directory, which is only shown, stays."""
+    shown = f"{RUN_DIR}/" if word.startswith(f"{RUN_DIR}/") else ""
+    return shown + launched_command.encode(word.removeprefix(shown))
 
 
 def _path_env(profile: BenchProfile, installation: BenchInstallation) -> dict[str, str]:
