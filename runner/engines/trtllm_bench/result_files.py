@@ -40,13 +40,15 @@ def classify_file(source: SourceFile) -> BenchFile | None:
     if parse_iteration(first, 0, 0) is not None:
         return BenchFile(source, "iterations")
     if source.is_json:
-        kind = _json_kind(source)
+        kind = _json_kind(source, first)
         return BenchFile(source, kind) if kind is not None else None
     return BenchFile(source, "log") if printed_reports(source.text) else None
 
 
-def _json_kind(source: SourceFile) -> BenchFileKind | None:
+def _json_kind(source: SourceFile, first_line: str) -> BenchFileKind | None:
     found = as_json(source.content)
+    if found is None and as_json(first_line) is not None:
+        return None  # a list of JSON lines of another program
     if found is None:
         raise UserError(f"{source.path}: is not complete JSON; copy it again from its source")
     if isinstance(found, dict) and isinstance(found.get("performance"), dict):

@@ -162,6 +162,7 @@ REFUSED: dict[str, tuple[str, str]] = {
     "vllm nothing completed": (
         changed("vllm", lambda one: one.update(completed=0)), "it has no requests",
     ),
+    "lines of another program": ('{"metadata": {}}\n{"metadata": {}}\n', "contains no result of a program"),
     "sglang damaged": ((GOLDEN / FILES["sglang"]).read_text()[:-40], ":2: the line is not a complete JSON"),
     "sglang unknown": (changed("sglang", lambda one: one.pop("completed")), ":1: has no completed"),
     "aiperf damaged": (
