@@ -154,7 +154,7 @@ async def test_browser_shows_the_dashboard_and_accepts_keys(address: str) -> Non
         await page.shows("window.received.includes('preflight')")
         await page.value("document.querySelector('textarea').focus()")
         await page.press("?")
-        await page.shows("window.received.includes('esc closes')")
+        await page.shows("window.received.includes('help: profiles')")
 
 
 def test_port_in_use_is_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
