@@ -24,7 +24,7 @@ from runner.util.formatting import duration, format_number, plural, ranges
 
 MAX_OUTLIERS = 40
 MAX_COLUMNS = 6
-"""Configurations beside each other in the result; more of them are cut off on paper."""
+"""Configurations next to each other in the result; more of them are cut off on paper."""
 SOFTWARE = ("CUDA of PyTorch", "PyTorch", "NCCL", "TensorRT-LLM")
 """Names of the software whose versions a reader looks for, in the order of the table."""
 

@@ -19,13 +19,13 @@ from runner.engines.mpi.fan_out import LAST
 from runner.nodes import messages as msg
 from runner.nodes.agent import TOKEN
 from runner.nodes.launcher import END_S, LauncherProcess
-from runner.nodes.node_names import match_hosts
 from runner.nodes.peer import FIRST_READINGS, Peer
 from runner.nodes.question import Question
 from runner.plan.node_launch import NodeLaunch
 from runner.run import layout
 from runner.util.files import open_append, write_atomically
 from runner.util.launcher_frames import MARK, LineBuffer, Receiver, frames_in
+from runner.util.node_names import match_hosts
 
 JOIN_S = 60.0
 """How long the agents of all nodes may take to join."""

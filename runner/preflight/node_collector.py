@@ -16,12 +16,12 @@ from typing import IO
 
 import msgspec
 
-from runner.nodes.node_names import match_hosts
 from runner.plan.node_launch import NodeLaunch
 from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong, decode_message
 from runner.util import processes
 from runner.util.daemon import IMPORT_ROOT
 from runner.util.launcher_frames import MARK, Frame, LineBuffer, Receiver, frames_in
+from runner.util.node_names import match_hosts
 
 LIMIT_S = 60.0
 START_S = 30.0

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.nodes.node_names import match_hosts
+from runner.util.node_names import match_hosts
 
 
 def test_hosts_match_by_name_address_or_as_the_last_one(monkeypatch: pytest.MonkeyPatch) -> None:
