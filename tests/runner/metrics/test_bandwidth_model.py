@@ -88,6 +88,7 @@ def test_no_number_without_all_of_its_conditions(state: RunState, reads: DecodeR
     assert note.startswith(why)
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_model_agrees_with_an_h200_measurement() -> None:
     """One sequence, decoded by kernels that wait for the host: a third of the bandwidth, whoever says so."""
     recorded = DATA / "h200-torch-1gpu"

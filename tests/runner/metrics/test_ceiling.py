@@ -86,6 +86,7 @@ def row(configuration: ConfigurationReport, metric: str) -> float | None:
     return next(cell.value for cell in configuration.rows if cell.metric == metric)
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_recorded_h200_run_waits_for_its_host() -> None:
     """Batch 1: 15.04 GB a step at 4.8 TB/s are 3.13 ms, and it took 9.37 ms."""
     one, sixteen = report_of("h200-torch-1gpu").configurations
