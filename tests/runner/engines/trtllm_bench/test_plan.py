@@ -195,7 +195,7 @@ def test_0_14_has_latency_streaming_and_beams(tmp_path: Path) -> None:
 
 
 def test_options_of_the_group_come_from_fields(tmp_path: Path) -> None:
-    changes = {"launch": {"log_level": "verbose"}, "model": {"revision": "v1"}}
+    changes: dict[str, Any] = {"launch": {"log_level": "verbose"}, "model": {"revision": "v1"}}
     build, benchmark = plan(tmp_path, "1.3.0rc3", **changes).stages[1:]
     for stage in (build, benchmark):
         before = words(stage).partition(" build " if stage is build else " throughput ")[0]
