@@ -19,10 +19,10 @@ from tests.integration.trtllm.support import merged
 from tests.integration.trtllm_bench.support import MODEL, profile
 
 
-def plan(folder: Path, version: str, *, run_dir: Path = Path("/runs/one"), **changes: Any) -> Plan:
+def plan(folder: Path, version: str, **changes: Any) -> Plan:
     """The plan where trtllm-bench cannot be asked, so that the table of options decides."""
     alone = merged({"launch": {"env": {"PATH": "/nowhere"}}}, changes)
-    return make_plan(profile(folder, version, **alone), run_dir)
+    return make_plan(profile(folder, version, **alone), Path("/runs/one"))
 
 
 def words(stage: Stage) -> str:
@@ -81,7 +81,8 @@ def test_on_several_hosts_a_launcher_gives_it_ranks(tmp_path: Path) -> None:
     program = behind.partition(f" {launched_command.__file__} ")[2]
     assert program.startswith("trtllm-bench --model ")
     assert program.endswith(" --note two%20words")
-    shown = plan(tmp_path, "1.2.1", run_dir=RUN_DIR, parallel={"tp": 4}, benchmark=benchmark, launch=launch)
+    changed = profile(tmp_path, "1.2.1", parallel={"tp": 4}, benchmark=benchmark, launch=launch)
+    shown = make_plan(changed, RUN_DIR)
     assert " --report_json $RUN/results/" in words(shown.stages[-1]), "a shell can run what is shown"
     # The launcher takes the interpreter of its ranks from PATH.
     assert found.stages[-1].env["PATH"] == f"{Path(sys.executable).parent}:/bin"
