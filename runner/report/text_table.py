@@ -36,9 +36,11 @@ def duration_suffix(report: Report) -> str:
 
 
 def place_suffix(report: Report) -> str:
-    """Return ` on node1`, or ` on 8 nodes (node1 to node8)`; empty: unknown."""
+    """Return ` on node1`, ` on node1 and node2`, or ` on 8 nodes (node1 to node8)`; empty: unknown."""
     nodes = report.nodes
-    if len(nodes) > 1:
+    if len(nodes) == 2:
+        return f" on {nodes[0]} and {nodes[1]}"
+    if nodes[1:]:
         return f" on {len(nodes)} nodes ({nodes[0]} to {nodes[-1]})"
     return f" on {report.host}" if report.host else ""
 

@@ -16,7 +16,8 @@ from runner.export.gpu_charts import gpus
 from runner.export.run_data import RunData
 from runner.export.table_markdown import as_markdown
 from runner.metrics.node_flags import node_flags
-from runner.report.text_table import render
+from runner.report.build import build_report
+from runner.report.text_table import place_suffix, render
 from tests.support.gpu_logs import gpu_numbers
 from tests.support.node_logs import NodeRun
 
@@ -81,6 +82,14 @@ def test_readings_of_all_nodes_are_rows_of_the_api(tmp_path: Path) -> None:
     run = exported(NodeRun(nodes=2, gpus=1, iterations=1), tmp_path)
     rows = list(api.Run(run)._readings())
     assert {(row[2], row[-1]) for row in rows} == {("GPU-1-0", ""), ("GPU-2-0", "node2")}
+
+
+@pytest.mark.parametrize(
+    ("nodes", "place"), [(2, " on node1 and node2"), (8, " on 8 nodes (node1 to node8)")]
+)
+def test_nodes_of_a_result_are_named(nodes: int, place: str) -> None:
+    run = NodeRun(nodes=nodes, gpus=1, iterations=1)
+    assert place_suffix(build_report(run.plan(), run.state())) == place
 
 
 def test_memory_of_many_gpus_is_a_range() -> None:
