@@ -144,15 +144,19 @@ class BarLine:
 
 def bar_labels(lines: Sequence[BarLine]) -> list[str]:
     """Return what distinguishes the bars: configurations, and metrics if there are several."""
-    several = len({line.metric for line in lines}) > 1
-    return [f"{line.configuration}  {line.title}" if several else line.configuration for line in lines]
+    if len({line.metric for line in lines}) == 1:
+        return [line.configuration for line in lines]
+    if len({line.configuration for line in lines}) == 1:
+        return [line.title for line in lines]
+    return [f"{line.configuration}  {line.title}" for line in lines]
 
 
 def bars_title(pair: Pair, lines: Sequence[BarLine], level: float) -> str:
-    """Return what the bars are: `latency, mean: change from A to B, 95 % intervals`."""
-    titles = {line.title for line in lines}
-    metric = f"{titles.pop()}: " if len(titles) == 1 else ""
-    return f"{metric}change from {pair.first} to {pair.second}, {100 * level:g} % intervals"
+    """Return what all bars are: `latency, mean: change from A to B, 95 % intervals`."""
+    titles, configurations = ({line.title for line in lines}, {line.configuration for line in lines})
+    shared = titles if len(titles) == 1 else configurations if len(configurations) == 1 else set()
+    what = f"{shared.pop()}: " if shared else ""
+    return f"{what}change from {pair.first} to {pair.second}, {100 * level:g} % intervals"
 
 
 def bar_lines(pair: Pair) -> list[BarLine]:
