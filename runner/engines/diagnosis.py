@@ -41,6 +41,11 @@ _ERROR = re.compile(
     r"|^\s*what\(\):\s+(?:\[[^\]]*\]\s*)*(?P<what>\S.*)"
 )
 """A line of a logger at level error, and what C++ prints for an uncaught exception."""
+_WHAT = re.compile(r"\s*what\(\): ")
+_WARNING = re.compile(
+    r"\[(?:W|I|V|WARN|WARNING|INFO|DEBUG|VERBOSE)\]|^\[[WI]\d{4} |Warning: |(?<!NCCL )\bWARN(?:ING)?\b"
+)
+"""A line of a logger below level error. NCCL logs its errors as warnings."""
 _RULE = re.compile(r"^[-=*_]{10,}$")
 _SLURM = re.compile(r"(?:srun|slurmstepd[\w-]*): ")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -76,7 +81,8 @@ class Diagnosis:
     """the first line that a logger marks as an error"""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _in_traceback: bool = False
-    _known_at: int | None = None
+    _known_at: tuple[bool, int] | None = None
+    """whether the program may have gone on, and the place in the tables: lower ones say more"""
     _lines_since_known: int = 0
 
     def feed(self, line: str) -> None:
@@ -89,7 +95,8 @@ class Diagnosis:
             self.tail.append(line)
         if _IRRELEVANT.search(line):
             return
-        self._look_up(line)
+        raised = self._in_traceback and _EXCEPTION.match(line) is not None
+        self._look_up(line, raised=raised or _WHAT.match(line) is not None)
         if not self.signal and (found := _SIGNAL.search(line)):
             self.signal = found["a"] or found["b"]
         self._look_for_process(line)
@@ -99,7 +106,7 @@ class Diagnosis:
             return
         if line.startswith("Traceback (most recent call last)"):
             self._in_traceback = True
-        elif self._in_traceback and _EXCEPTION.match(line):
+        elif raised:
             # Of chained tracebacks the first is the cause; the later ones occurred while handling it.
             self.exception = line
 
@@ -124,18 +131,26 @@ class Diagnosis:
         who = "a rank" if self.crashed_rank is None else f"rank {self.crashed_rank}"
         return who if self.crashed_pid is None else f"{who} (pid {self.crashed_pid})"
 
-    def _look_up(self, line: str) -> None:
+    def _look_up(self, line: str, *, raised: bool) -> None:
         """Keep the first known failure, or a narrower one (earlier in its table) shortly after it.
 
-        Standard output and error arrive through two pipes, so the text printed first can arrive second.
+        Standard output and error arrive through two pipes, so the text printed first can arrive second. A
+        text after which programs may go on is no cause if they did; any other failure replaces it.
         """
         self._lines_since_known += self.known is not None
         if self._lines_since_known > SAME_MOMENT:
+            if self._known_at is None or not self._known_at[0]:
+                return
+            self.known, self._known_at, self._lines_since_known = None, None, 0
+        if _WARNING.search(line):
             return
-        tables = (*self.known_failures, *KNOWN_OF_ANY)[: self._known_at]
-        for at, failure in enumerate(tables):
+        for at, failure in enumerate((*self.known_failures, *KNOWN_OF_ANY)):
             if failure.pattern.search(line):
-                self.known, self._known_at = (failure.cause, failure.remedy), at
+                place = failure.may_go_on and not raised, at
+                if self._known_at is None or place < self._known_at or (place == self._known_at and place[0]):
+                    if self._known_at is None or self._known_at[0]:
+                        self._lines_since_known = 0
+                    self.known, self._known_at = (failure.cause, failure.remedy), place
                 return
 
     def cause(self, exit_code: int | None) -> tuple[str, str]:
@@ -161,7 +176,7 @@ class Diagnosis:
     def may_be_of_disk(self) -> bool:
         """Whether a disk that was full explains the failure: nothing else is known to be the cause."""
         tables = (*self.known_failures, *KNOWN_OF_ANY)
-        return self._known_at is None or tables[self._known_at].of_disk
+        return self._known_at is None or tables[self._known_at[1]].of_disk
 
     def is_bus_error(self, exit_code: int) -> bool:
         """Check whether a program died of a bus error: its mapped file or shared memory had no room."""

@@ -18,6 +18,8 @@ class KnownFailure(NamedTuple):
     """what the user can do"""
     of_disk: bool = False
     """a full disk causes it"""
+    may_go_on: bool = False
+    """programs print this text also where they can do without; then it is no cause"""
 
 
 OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
@@ -25,9 +27,11 @@ OUT_OF_MEMORY = "the machine's own memory (not the GPU's) ran out"
 _VISIBLE = "make one visible: CUDA_VISIBLE_DEVICES in launch.env, or --gpus all for a container"
 
 
-def known_failure(text: str, cause: str, remedy: str, *, of_disk: bool = False) -> KnownFailure:
+def known_failure(
+    text: str, cause: str, remedy: str, *, of_disk: bool = False, may_go_on: bool = False
+) -> KnownFailure:
     """Return an entry of a table of known failures; `text` is a regular expression."""
-    return KnownFailure(re.compile(text), cause, remedy, of_disk)
+    return KnownFailure(re.compile(text), cause, remedy, of_disk, may_go_on)
 
 
 # The first entry that matches a line wins. A pattern names an exception where programs also warn of the same.
@@ -81,10 +85,16 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
     ),
     # --- the GPU and its driver ----------------------------------------------------------------------------
     known_failure(
-        r"Cuda Runtime \(out of memory\)|CUDA runtime error in .*: out of memory|CUDA error: out of memory"
+        r"CUDA runtime error in .*: out of memory|CUDA error: out of memory"
         r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation",
         OUT_OF_GPU_MEMORY,
         "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+    ),
+    known_failure(  # TensorRT leaves out a tactic that does not fit, and goes on building
+        r"Cuda Runtime \(out of memory\)",
+        OUT_OF_GPU_MEMORY,
+        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+        may_go_on=True,
     ),
     known_failure(
         r"driver version is insufficient for CUDA runtime|NVIDIA driver on your system is too old"
@@ -97,6 +107,7 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         r"[Dd]river/library version mismatch",
         "the NVIDIA driver was updated, but the kernel still has the old one",
         "restart the machine, or load the kernel modules of the new driver",
+        may_go_on=True,
     ),
     known_failure(
         r"Found no NVIDIA driver|No CUDA GPUs are available|no CUDA-capable device is detected"
@@ -140,11 +151,13 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         r"ImportError: lib\S+: cannot open shared object file",
         "a shared library of a package is missing",
         "install the version that the package asks for, or add its folder to LD_LIBRARY_PATH in launch.env",
+        may_go_on=True,
     ),
     known_failure(
         r"ImportError: \S+: undefined symbol",
         "a package was compiled for another version of a library than the installed one",
         "install the versions that belong together, in an environment of their own or NVIDIA's container",
+        may_go_on=True,
     ),
     known_failure(
         r"PytorchStreamWriter failed writing file",
@@ -156,11 +169,13 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         r"Read-only file system",
         "a folder is on a read-only file system",
         "set paths.work, or the mounts of the container, to a folder that can be written to",
+        may_go_on=True,
     ),
     known_failure(
         r"PermissionError: \[Errno 13\]",
         "a file or folder belongs to another user",
         "the raw log names it; change its owner, or set another paths.work",
+        may_go_on=True,
     ),
     known_failure(
         r"\b(?:mpirun|mpiexec|trtllm-build|trtllm-bench): (?:command )?not found"
@@ -178,5 +193,6 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         r"[Aa]ddress already in use",
         "another program uses the network port",
         "end that program, or choose another port",
+        may_go_on=True,
     ),
 )

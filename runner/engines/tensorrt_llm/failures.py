@@ -160,6 +160,7 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"401 Client Error|403 Client Error|GatedRepoError|(?:is|to access) a gated repo",
         "the model could not be downloaded: Hugging Face requires permission for it",
         "give model.dir, a folder with the model, or HF_TOKEN in launch.env",
+        may_go_on=True,
     ),
     known_failure(
         r"is not a valid model identifier|Incorrect path_or_model_id|Repository Not Found",
@@ -170,6 +171,7 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"couldn't connect to 'https://huggingface|Failed to resolve 'huggingface|LocalEntryNotFoundError",
         "the model or its tokenizer could not be downloaded: Hugging Face was not reached",
         "give model.dir, a folder with the model and its tokenizer",
+        may_go_on=True,
     ),
     known_failure(
         r"Error no file named .* found in directory",

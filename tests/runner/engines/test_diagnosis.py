@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from runner.engines.diagnosis import Diagnosis, describe_exit
+from runner.engines.diagnosis import SAME_MOMENT, Diagnosis, describe_exit
 
 
 def cause_of(output: str, exit_code: int | None = 1) -> str:
@@ -92,6 +92,25 @@ def test_the_first_logged_error_is_preferred_to_the_last_line(line: str) -> None
 
 def test_a_full_disk_is_known() -> None:
     assert cause_of("OSError: [Errno 28] No space left on device") == "a disk is full"
+
+
+READ_ONLY = "[Errno 30] Read-only file system: '/cache'"
+
+
+def test_a_text_after_which_the_program_went_on_is_no_cause() -> None:
+    later = "step\n" * SAME_MOMENT
+    assert cause_of(READ_ONLY) == "a folder is on a read-only file system"
+    assert cause_of(f"{READ_ONLY}\nOSError: No space left on device") == "a disk is full"
+    assert cause_of(f"{READ_ONLY}\n{later}Traceback (most recent call last):\nValueError: x") == (
+        "a rank raised ValueError: x"
+    )
+    raised = f"Traceback (most recent call last):\nOSError: {READ_ONLY}\n"
+    assert cause_of(f"{raised}{later}Aborted").startswith("a folder is on a read-only file system (OSError")
+
+
+@pytest.mark.parametrize("level", ["[TRT] [W]", "cache.py:3: UserWarning:", "WARNING -"])
+def test_a_warning_is_no_cause(level: str) -> None:
+    assert cause_of(f"{level} {READ_ONLY}\nCUDA out of memory") == "a GPU ran out of memory"
 
 
 def test_missing_packages_are_reported_with_the_exception() -> None:
