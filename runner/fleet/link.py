@@ -1,4 +1,7 @@
-"""Keeps one host connected: starts ssh, moves bytes, notices silence, and tries again after a cut."""
+"""Keeps one host connected: starts ssh, moves bytes, notices silence, and tries again after a cut.
+
+Where the copy of a run continues after a cut is decided by `Mirror.request`.
+"""
 
 from __future__ import annotations
 

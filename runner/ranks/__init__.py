@@ -1,0 +1,1 @@
+"""The code inside the measured processes: the observer, and the decoder of the engine `torch`."""

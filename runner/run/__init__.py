@@ -1,0 +1,1 @@
+"""A run directory: its layout, locks, stop request and liveness."""

@@ -160,9 +160,9 @@ class Supervision:
 
     def _stages(self) -> ev.RunStatus:
         if self.plan.preflight:
-            from runner.supervision import node_checks
+            from runner.supervision import job_preflight
 
-            if status := node_checks.check_before_stages(self.plan, self._run_log, self._stop_wanted):
+            if status := job_preflight.check_before_stages(self.plan, self._run_log, self._stop_wanted):
                 return status
         if status := self._take_all_devices():
             return status

@@ -1,0 +1,1 @@
+"""Small helpers without knowledge of runs: files, processes, formatting, locks, foreign text."""

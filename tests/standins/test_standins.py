@@ -14,7 +14,7 @@ import pytest
 
 from runner.engines.benchmark_line import results_in
 from runner.engines.run_answers import answers_in
-from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm import options_by_version
 from runner.engines.tensorrt_llm.options import parse_help
 from runner.engines.tensorrt_llm.versions import Version
 from tests import standins
@@ -31,8 +31,8 @@ def test_trtllm_build_has_the_options_of_upstream() -> None:
     version = Version.parse("0.16.0")
     expected = {
         name
-        for name in option_facts.option_names("build")
-        if option_facts.presence("build", name, version) is option_facts.Presence.YES
+        for name in options_by_version.option_names("build")
+        if options_by_version.presence("build", name, version) is options_by_version.Presence.YES
     }
     assert found == expected | {"help"}
 

@@ -1,0 +1,1 @@
+"""What both engines of TensorRT-LLM share: options by version, installation, engine configuration, models."""

@@ -2,8 +2,8 @@
 
 The order of the fields is the order of the options on the command line. null (for a flag: false) leaves an
 option out, so TensorRT-LLM's own default applies, which the metadata of a field have (`default`). Which
-version has which option is in `runner.engines.tensorrt_llm.option_facts`. Further fields, which no other code
-reads, are made from its table (`runner.engines.tensorrt_llm.more_options`).
+version has which option is in `runner.engines.tensorrt_llm.options_by_version`. Further fields, which no
+other code reads, are made from its table (`runner.engines.tensorrt_llm.more_options`).
 """
 
 from __future__ import annotations

@@ -12,8 +12,8 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 import msgspec
 from msgspec import Meta
 
-from runner.engines.tensorrt_llm import option_facts
-from runner.engines.tensorrt_llm.option_facts import Properties
+from runner.engines.tensorrt_llm import options_by_version
+from runner.engines.tensorrt_llm.options_by_version import Properties
 from runner.schema.base import Section
 
 S = TypeVar("S", bound=Section)
@@ -182,7 +182,9 @@ def _default(field: msgspec.structs.FieldInfo) -> object:
 
 
 def _type_and_default(of: str, name: str, more: More) -> tuple[Any, object]:
-    forms = [form for program in _PROGRAMS.get(of, (of,)) for form in option_facts.every_form(program, name)]
+    forms = [
+        form for program in _PROGRAMS.get(of, (of,)) for form in options_by_version.every_form(program, name)
+    ]
     assert forms, f"the table of options has no {name} of {of}"
     newest = forms[-1]
     if newest.flag:

@@ -7,11 +7,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm import options_by_version
 from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.tensorrt_llm.more_options import Words
-from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.options import Options, ToolHelp, options_of
+from runner.engines.tensorrt_llm.options_by_version import Presence
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.families import class_options, script_of
 from runner.engines.trtllm.profile import TrtllmProfile
@@ -44,7 +44,7 @@ class Programs:
             return Presence.YES if f"--{option}" in known.options else Presence.NO
         if self.version is None:
             return Presence.UNKNOWN
-        return option_facts.presence(self._in_table(program), option, self.version)
+        return options_by_version.presence(self._in_table(program), option, self.version)
 
     def choices(self, program: Program, option: str) -> tuple[str, ...]:
         """Return the values that an option takes; empty: any, or not known."""
@@ -67,7 +67,7 @@ class Programs:
         sentence = f"{name} of TensorRT-LLM {self.version} does not have it"
         if program in self.helps or self.version is None:
             return sentence
-        when = option_facts.since(self._in_table(program), option, self.version)
+        when = options_by_version.since(self._in_table(program), option, self.version)
         others = self._families_with(option) if program == "convert" and not when else []
         if others:
             return f"{sentence}, {' and '.join(others)} {'has' if len(others) == 1 else 'have'} it"
@@ -77,16 +77,16 @@ class Programs:
         assert self.version is not None
         having = [
             program
-            for program in option_facts.programs()
+            for program in options_by_version.programs()
             if program.startswith("convert ")
-            and option_facts.presence(program, option, self.version) is Presence.YES
+            and options_by_version.presence(program, option, self.version) is Presence.YES
         ]
         return [program.removeprefix("convert ") for program in having]
 
-    def _properties(self, program: Program, option: str) -> option_facts.Properties | None:
+    def _properties(self, program: Program, option: str) -> options_by_version.Properties | None:
         if self.version is None:
             return None
-        return option_facts.properties_of(self._in_table(program), option, self.version)
+        return options_by_version.properties_of(self._in_table(program), option, self.version)
 
     def _in_table(self, program: Program) -> str:
         return f"convert {self.family}" if program == "convert" else program
@@ -236,7 +236,7 @@ def _small_default(profile: TrtllmProfile, version: Version | None) -> Iterator[
     """Yield a batch size that benchmark.py would skip, as the version's own limit is small."""
     if version is None or profile.build.max_batch_size is not None:
         return
-    found = option_facts.properties_of("build", "max_batch_size", version)
+    found = options_by_version.properties_of("build", "max_batch_size", version)
     batch = max(profile.benchmark.batch_size)
     if found is not None and found.default.isdigit() and batch > int(found.default):
         yield (

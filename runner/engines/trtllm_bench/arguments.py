@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runner.engines.tensorrt_llm.option_facts import Presence
 from runner.engines.tensorrt_llm.options import Options, options_of
+from runner.engines.tensorrt_llm.options_by_version import Presence
 from runner.engines.trtllm_bench import dataset as bench_dataset
 from runner.engines.trtllm_bench.dataset import RequestSummary
 from runner.engines.trtllm_bench.options import NAMED_TENSORRT, Part, Tool

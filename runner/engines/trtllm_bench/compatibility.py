@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm import options_by_version
 from runner.engines.tensorrt_llm.engine_config import EngineConfig
 from runner.engines.tensorrt_llm.more_options import FIELDS
-from runner.engines.tensorrt_llm.option_facts import Presence
+from runner.engines.tensorrt_llm.options_by_version import Presence
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.arguments import group_fields
 from runner.engines.trtllm_bench.dataset import RequestSummary
@@ -51,7 +51,7 @@ def find_incompatibilities(
         ]
     command = profile.benchmark.command
     if profile.selects("benchmark") and not tool.has_command(command):
-        when = option_facts.since(f"bench {command}", "dataset", version)
+        when = options_by_version.since(f"bench {command}", "dataset", version)
         return [
             f"benchmark.command: trtllm-bench of TensorRT-LLM {version} has no {command}"
             f"{f' ({when})' if when else ''}; set command: throughput"

@@ -1,7 +1,7 @@
 """The options that each version of trtllm-bench has.
 
 The `--help` of the installed version decides where it can be read; elsewhere the table of
-`runner.engines.tensorrt_llm.option_facts` does.
+`runner.engines.tensorrt_llm.options_by_version` does.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from runner.engines.tensorrt_llm import option_facts
-from runner.engines.tensorrt_llm.option_facts import Presence
+from runner.engines.tensorrt_llm import options_by_version
 from runner.engines.tensorrt_llm.options import Options, ToolHelp, to_argv
+from runner.engines.tensorrt_llm.options_by_version import Presence
 from runner.engines.tensorrt_llm.versions import Version
 
 Part = Literal["group", "build", "throughput", "latency"]
@@ -81,7 +81,7 @@ class Tool:
         known = self.helps.get(part)
         if known is not None:
             return Presence.YES if f"--{option}" in known.options else Presence.NO
-        return option_facts.presence(f"bench {part}", option, self.version)
+        return options_by_version.presence(f"bench {part}", option, self.version)
 
     def has(self, part: Part, option: str) -> bool:
         """Check that a part is known to have an option."""
@@ -97,7 +97,7 @@ class Tool:
             return ""
         what = f"trtllm-bench {part}" if part != "group" else "trtllm-bench"
         # The --help may differ from the table; then the table cannot explain why.
-        when = "" if part in self.helps else option_facts.since(f"bench {part}", option, self.version)
+        when = "" if part in self.helps else options_by_version.since(f"bench {part}", option, self.version)
         return f"{what} of TensorRT-LLM {self.version} has no --{option}" + (f"; {when}" if when else "")
 
     def why_not_allowed(self, part: Part, option: str, value: str) -> str:
@@ -106,7 +106,7 @@ class Tool:
         if known is not None:
             choices = known.options.get(f"--{option}", ())
         else:
-            found = option_facts.properties_of(f"bench {part}", option, self.version)
+            found = options_by_version.properties_of(f"bench {part}", option, self.version)
             choices = found.choices if found is not None else ()
         if not choices or value in choices:
             return ""

@@ -17,7 +17,7 @@ Options = dict[str, "tuple[str, ...] | None"]
 
 ROOT = Path(__file__).resolve().parents[3]
 TABLE: dict[str, Any] = json.loads(
-    (ROOT / "runner" / "engines" / "tensorrt_llm" / "option_table.json").read_text()
+    (ROOT / "runner" / "engines" / "tensorrt_llm" / "options_by_version.json").read_text()
 )
 BACKENDS = ("pytorch", "_autodeploy")
 _ADDED: list[tuple[str, Number, Number, Options]] = [

@@ -9,16 +9,16 @@ import msgspec
 import pytest
 
 from runner.engines.registry import make_plan
-from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm import options_by_version
 from runner.engines.tensorrt_llm.more_options import FIELDS
-from runner.engines.tensorrt_llm.option_facts import Presence
+from runner.engines.tensorrt_llm.options_by_version import Presence
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.arguments import Programs, option_problems
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile import file as profile_file
 from runner.profile.fields import fields
 from runner.profile.file import ProfileError
-from tests.runner.engines.tensorrt_llm.test_option_facts import RELEASES
+from tests.runner.engines.tensorrt_llm.test_options_by_version import RELEASES
 
 SECTIONS = {"build": "build", "convert": "convert", "run": "smoke"}
 
@@ -39,8 +39,10 @@ def profile(**sections: Any) -> TrtllmProfile:
 def value_of(of: str, name: str, family: str, version: Version) -> Any:
     """A value that the option takes in this version, or in the newest that has it."""
     program = f"convert {family}" if of == "convert" else of
-    forms = option_facts.every_form(program, name) or option_facts.every_form("convert llama", name)
-    form = option_facts.properties_of(program, name, version) or forms[-1]
+    forms = options_by_version.every_form(program, name) or options_by_version.every_form(
+        "convert llama", name
+    )
+    form = options_by_version.properties_of(program, name, version) or forms[-1]
     if form.flag:
         return True
     choice = form.choices[0] if form.choices else "1"
@@ -62,7 +64,7 @@ def test_every_made_field_is_refused_where_it_is_missing(release: str) -> None:
                 )
                 changed = msgspec.structs.replace(base, **{section: given})
                 found = set(option_problems(changed, programs, None)) - before
-                missing = option_facts.presence(program, name, version) is Presence.NO
+                missing = options_by_version.presence(program, name, version) is Presence.NO
                 assert bool(found) == missing, (program, name, found)
                 assert all(problem.startswith(f"{section}.{name}: ") for problem in found)
 

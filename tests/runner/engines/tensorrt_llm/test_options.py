@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from msgspec import inspect
 
-from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm import options_by_version
 from runner.engines.tensorrt_llm.build_options import Build, Convert
 from runner.engines.tensorrt_llm.options import options_of, parse_help, to_argv
 from runner.engines.tensorrt_llm.versions import Version
@@ -54,7 +54,7 @@ def test_a_field_is_an_option_with_the_choices_of_some_version(
         found
         for program in PROGRAMS[section]
         for version in NEWEST
-        if (found := option_facts.properties_of(program, name, Version.parse(version)))
+        if (found := options_by_version.properties_of(program, name, Version.parse(version)))
     ]
     assert stated, "no version has it"
     info = inspect.type_info(section)

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from runner.engines.output import FinishedStage
-from runner.engines.tensorrt_llm.option_facts import every_form
+from runner.engines.tensorrt_llm.options_by_version import every_form
 from runner.engines.trtllm.applied import (
     collect_results,
     engine_differences,

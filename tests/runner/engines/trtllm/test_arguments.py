@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from runner.engines.tensorrt_llm import option_facts
+from runner.engines.tensorrt_llm import options_by_version
 from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.tensorrt_llm.options import parse_help, to_argv
 from runner.engines.tensorrt_llm.versions import Version
@@ -43,8 +43,8 @@ def problems(wanted: TrtllmProfile, version: str, model: ModelConfig | None = BF
 def parser(program: str, version: Version) -> argparse.ArgumentParser:
     """A parser with the options that the table states; abbreviations would be other options."""
     made = argparse.ArgumentParser(exit_on_error=False, allow_abbrev=False)
-    for option in option_facts.option_names(program):
-        found = option_facts.properties_of(program, option, version)
+    for option in options_by_version.option_names(program):
+        found = options_by_version.properties_of(program, option, version)
         if found is None:
             continue
         if found.flag:

@@ -11,7 +11,7 @@ from runner import preflight
 from runner.engines.check import Check
 from runner.profile.file import to_yaml
 from runner.run import layout
-from runner.supervision import node_checks
+from runner.supervision import job_preflight
 from runner.supervision.run_log import RunLog
 from tests.support.machine_facts import flagship
 from tests.support.runs import single
@@ -45,8 +45,8 @@ def test_findings_are_in_the_log_and_a_failure_ends_the_run(
     logged: list[ev.AnyEvent] = []
     run_log.on_event = logged.append
     monkeypatch.setattr(preflight, "check", lambda _: [Check("disk", "pass", "9 GiB")])
-    monkeypatch.setattr(node_checks, "check_nodes", lambda *_, **__: found)
-    assert node_checks.check_before_stages(run_log.plan, run_log, lambda: False) == ended
+    monkeypatch.setattr(job_preflight, "check_nodes", lambda *_, **__: found)
+    assert job_preflight.check_before_stages(run_log.plan, run_log, lambda: False) == ended
     notices = [(one.level, one.text) for one in logged if isinstance(one, ev.Notice)]
     assert notices[:2] == [
         ("info", "nodes: 8 answered in 3.1 s: node[1-8]"),
@@ -58,6 +58,8 @@ def test_findings_are_in_the_log_and_a_failure_ends_the_run(
 
 def test_a_stop_ends_the_checks(run_log: RunLog, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(preflight, "check", lambda _: [])
-    monkeypatch.setattr(node_checks, "check_nodes", lambda *_, is_cancelled, **__: [ENGINE] * is_cancelled())
-    assert node_checks.check_before_stages(run_log.plan, run_log, lambda: True) == "stopped"
+    monkeypatch.setattr(
+        job_preflight, "check_nodes", lambda *_, is_cancelled, **__: [ENGINE] * is_cancelled()
+    )
+    assert job_preflight.check_before_stages(run_log.plan, run_log, lambda: True) == "stopped"
     assert run_log.state.failure is None

@@ -1,7 +1,7 @@
 """Which options each version of TensorRT-LLM's programs has, with their choices and defaults.
 
-`option_table.json` is made from the argument parsers of some releases (`tests/support/option_table.py`).
-A version between two of them is known only where both agree. `ADDED` has what release notes and
+`options_by_version.json` is made from the argument parsers of some releases, by
+`tests/support/options_by_version.py`. A version between two of them is known only where both agree. `ADDED` has what release notes and
 documentation state about other releases. The `--help` of the installed program decides where it can be read.
 """
 
@@ -16,7 +16,7 @@ import msgspec
 
 from runner.engines.tensorrt_llm.versions import Version
 
-TABLE = Path(__file__).with_name("option_table.json")
+TABLE = Path(__file__).with_name("options_by_version.json")
 
 
 class Presence(Enum):

@@ -1,6 +1,7 @@
 """Write the table of TensorRT-LLM's options from what upstream's argument parsers state.
 
-    python -m tests.support.option_table FACTS.json > runner/engines/tensorrt_llm/option_table.json
+    table=runner/engines/tensorrt_llm/options_by_version.json
+    python -m tests.support.options_by_version FACTS.json > $table
 
 FACTS.json has, for each version and program, every option with its default, choices and type. The table has
 one line for each option: from and to which version it has which properties.
