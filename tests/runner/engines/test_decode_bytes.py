@@ -94,6 +94,7 @@ def test_what_the_embedded_engine_holds_is_what_it_reads(tied: bool) -> None:
         assert reads.kv_bytes_per_token == 2 * 2 * max(1, 2 // tp) * 16 * 4
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_the_plan_of_the_embedded_engine_says_it() -> None:
     from runner.profile.store import find
 

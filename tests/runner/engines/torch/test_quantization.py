@@ -21,6 +21,7 @@ def reads(tmp_path: Path, *changes: str) -> DecodeReads:
     return plan.decode_reads
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_quantised_weights_have_a_floor_of_their_own(tmp_path: Path) -> None:
     whole, int8 = reads(tmp_path), reads(tmp_path, "model.quantization=int8")
     assert whole.work is not None
