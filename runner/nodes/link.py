@@ -365,7 +365,7 @@ class NodeLink:
             self.rebooted.add(peer.node)
             yield from peer.change("lost", f"node {peer.node} was restarted: its processes are gone")
         else:
-            peer.offset_ns = old.offset_ns
+            peer.offset_ns, peer.replaced = old.offset_ns, now
         yield from peer.change("back", f"node {peer.node} has a new agent", now - old.heard)
         for command, nodes in self._setup:
             if peer.node in nodes:

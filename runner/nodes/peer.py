@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -36,6 +37,8 @@ class Peer:
     """`back`: it answers"""
     why: str = ""
     """what was noticed when it fell silent or was lost"""
+    replaced: float = -math.inf
+    """when its agent replaced one that was cut off (monotonic, s)"""
     offset_ns: int = 0
     """how far its clock is ahead, as it was last logged"""
     clock: NodeClockEstimate = field(default_factory=NodeClockEstimate)

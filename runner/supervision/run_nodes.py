@@ -30,6 +30,8 @@ SWEEP_S = 10.0
 """How long the answers of nodes to a sweep are waited for, on top of the grace period."""
 SILENCE_S = 60.0
 """How long a stage may report nothing after a node was lost."""
+RECENT_S = 60.0
+"""How long a connection that was cut and is back explains missing ranks."""
 RANKS_SILENCE_S = 180.0
 """How long the ranks of a lost node may report nothing; its agent ends them after 120 s."""
 
@@ -192,6 +194,8 @@ class RunNodes:
                 facts.append(f"node {node} was restarted")
             elif peer.why and not peer.is_first:
                 facts.append(peer.why if node in peer.why else f"node {node}: {peer.why}")
+            elif time.monotonic() < peer.replaced + RECENT_S:
+                facts.append(f"the connection to node {node} was cut, and its agent was started again")
             if count := self.swept.get(node):
                 facts.append(
                     f"{plural(count, 'process', 'processes')} still ran on node {node} and had to be killed"
