@@ -90,7 +90,7 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         OUT_OF_GPU_MEMORY,
         "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
     ),
-    known_failure(  # TensorRT leaves out a tactic that does not fit, and goes on building
+    known_failure(  # TensorRT leaves out a tactic that does not fit, and continues to build
         r"Cuda Runtime \(out of memory\)",
         OUT_OF_GPU_MEMORY,
         "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",

@@ -1,8 +1,9 @@
 """Which options each version of TensorRT-LLM's programs has, with their choices and defaults.
 
 `options_by_version.json` is made from the argument parsers of some releases, by
-`tests/support/options_by_version.py`. A version between two of them is known only where both agree. `ADDED` has what release notes and
-documentation state about other releases. The `--help` of the installed program decides where it can be read.
+`tests/support/options_by_version.py`. A version between two of them is known only where both agree. `ADDED`
+has what release notes and documentation state about other releases. The `--help` of the installed program
+decides where it can be read.
 """
 
 from __future__ import annotations
