@@ -167,6 +167,8 @@ def _single_step(values: Sequence[float]) -> _Step | None:
     for the number of places. At least two values are on each side, as one that deviates is no level.
     """
     places, df = range(2, len(values) - 1), len(values) - 2
+    if not places:
+        return None
     largest, found = 0.0, None
     for at in places:
         before, after = values[:at], values[at:]

@@ -44,6 +44,7 @@ def test_without_enough_sessions_their_variation_is_assumed() -> None:
     assert found.run is not None
     assert found.run.df == 2
     assert found.run.deviation == pytest.approx(0.01)
+    assert not estimate_variation([[[0.0], [0.01]]]).known
     assert estimate_variation([[[0.0], [0.01], [0.0], [0.01]]]).known
 
 
