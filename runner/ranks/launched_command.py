@@ -36,9 +36,13 @@ def encode(word: str) -> str:
 def main() -> int:
     """Run the command and return its exit code."""
     launcher = find_launcher(os.getppid())
-    # A shell would end with 128 and the signal.
-    code = subprocess.run([unquote(word) for word in sys.argv[1:]], check=False).returncode
-    code = code if code >= 0 else 128 - code
+    # A shell would end with 128 and the signal, or with 127 if it cannot start the command.
+    try:
+        code = subprocess.run([unquote(word) for word in sys.argv[1:]], check=False).returncode
+        code = code if code >= 0 else 128 - code
+    except OSError as error:
+        print(error, file=sys.stderr)
+        code = 127
     if code:
         print(f"{os.path.basename(sys.argv[1])} ended with exit code {code}", file=sys.stderr, flush=True)
         if launcher is not None:
