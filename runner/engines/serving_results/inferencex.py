@@ -75,9 +75,9 @@ def read(source: SourceFile) -> ForeignFile | None:
 
 
 def _benchmark(row: Data, place: str) -> ForeignBenchmark:
-    lengths = tuple(round(json_fields.required(row, field, place, PROGRAM)) for field in ("isl", "osl"))
-    if not all(0 < length < 2**53 for length in lengths):
-        raise UserError(f"{place}: isl and osl are {lengths[0]} and {lengths[1]}, but must be above 0")
+    input_len, output_len = (json_fields.required(row, field, place, PROGRAM) for field in ("isl", "osl"))
+    if not (1 <= input_len < 2**53 and 1 <= output_len < 2**53):
+        raise UserError(f"{place}: isl and osl are {input_len:g} and {output_len:g}, but must be above 0")
     total, decoding = _gpus(row, place)
     metrics = json_fields.mapped_metrics(row, _FIELDS, place)
     metrics |= _rates(row, total, decoding, place)
@@ -97,8 +97,8 @@ def _benchmark(row: Data, place: str) -> ForeignBenchmark:
         },
         metrics=metrics,
         others=benchmark.flatten(row, _SHOWN_ELSEWHERE),
-        concurrency=round(limit) if 0 < limit < 2**53 else UNKNOWN_CONCURRENCY,
-        asked_lengths=(lengths[0], lengths[1]),
+        concurrency=round(limit) if 1 <= limit < 2**53 else UNKNOWN_CONCURRENCY,
+        asked_lengths=(round(input_len), round(output_len)),
         gpus=total,
         remarks=(_UNSTATED,),
     )
@@ -132,9 +132,10 @@ def _count(row: Data, field: str, place: str) -> int:
 
 def _rates(row: Data, total: int, decoding: int, place: str) -> dict[Metric, float]:
     found: dict[Metric, float] = {}
-    if tokens := json_fields.required(row, "tput_per_gpu", place, PROGRAM):
+    if 0 < (tokens := json_fields.required(row, "tput_per_gpu", place, PROGRAM)) < math.inf:
         found[serving.TOTAL_TOKENS_PER_SEC] = tokens * total
-    if output := json_fields.number_at(row, "output_tput_per_gpu", place):
+    output = json_fields.number_at(row, "output_tput_per_gpu", place)
+    if output is not None and 0 < output < math.inf:
         found[serving.OUTPUT_TOKENS_PER_SEC] = output * decoding
         found[serving.OUTPUT_TOKENS_PER_SEC_GPU] = output * decoding / total
     return found

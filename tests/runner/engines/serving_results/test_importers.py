@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -182,6 +183,10 @@ REFUSED: dict[str, tuple[str, str]] = {
         changed("guidellm", lambda one: one["metadata"].update(version=3)), "has metadata.version 3",
     ),
     "inferencex 2025": (changed("inferencex", lambda rows: rows[1].pop("isl")), "row 2: has no isl"),
+    "inferencex infinite": (
+        changed("inferencex", lambda rows: rows[0].update(isl=math.inf)),
+        "row 1: isl and osl are inf and",
+    ),
     "inferencex no gpu": (changed("inferencex", lambda rows: rows[0].update(tp=0)), "row 1: states 0 GPUs"),
     "guidellm 0.3": (
         changed("guidellm", lambda one: one.pop("metadata"), "guidellm-0.5.4.json"),
