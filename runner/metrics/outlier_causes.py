@@ -102,7 +102,7 @@ def _cause(
     unread = [name for name in order if name not in slow.around]
     if unread:
         more = f" and {len(unread) - 1} more nodes" if len(unread) > 1 else ""
-        return cause, f"no cause was seen, but {unread[0]}{more} was not read around it", ""
+        return cause, f"no cause was seen; no readings of {unread[0]}{more} are known around it", ""
     return cause, f"no throttling, host load or other process on any of {len(order)} nodes explains it", ""
 
 
