@@ -24,6 +24,8 @@ MAX_LINE = 2000
 
 SAME_MOMENT = 40
 """Lines within which texts of several ranks and pipes belong to the same failure."""
+_DOUBTFUL, _SUMMARY = 1, 2
+"""Known failures after which the program may have gone on, and that do not say why."""
 
 _EXCEPTION = re.compile(
     r"^(?:[A-Za-z_][\w.]*\.)?[A-Z]\w*(?:Error|Exception|Interrupt|Exit|Failed|Warning)?(?:: .+)?$"
@@ -81,8 +83,8 @@ class Diagnosis:
     """the first line that a logger marks as an error"""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _in_traceback: bool = False
-    _known_at: tuple[bool, int] | None = None
-    """whether the program may have gone on, and the place in the tables: lower ones say more"""
+    _known_at: tuple[int, int] | None = None
+    """0, or `_DOUBTFUL` or `_SUMMARY`; and the place in the tables: lower ones say more"""
     _lines_since_known: int = 0
 
     def feed(self, line: str) -> None:
@@ -135,23 +137,28 @@ class Diagnosis:
         """Keep the first known failure, or a narrower one (earlier in its table) shortly after it.
 
         Standard output and error arrive through two pipes, so the text printed first can arrive second. A
-        text after which programs may go on is no cause if they did; any other failure replaces it.
+        text after which programs may go on is no cause if they did; another failure replaces it.
         """
         self._lines_since_known += self.known is not None
         if self._lines_since_known > SAME_MOMENT:
-            if self._known_at is None or not self._known_at[0]:
+            if self._known_at is None or self._known_at[0] != _DOUBTFUL:
                 return
             self.known, self._known_at, self._lines_since_known = None, None, 0
         if _WARNING.search(line):
             return
         for at, failure in enumerate((*self.known_failures, *KNOWN_OF_ANY)):
             if failure.pattern.search(line):
-                place = failure.may_go_on and not raised, at
-                if self._known_at is None or place < self._known_at or (place == self._known_at and place[0]):
-                    if self._known_at is None or self._known_at[0]:
-                        self._lines_since_known = 0
-                    self.known, self._known_at = (failure.cause, failure.remedy), place
+                doubt = _SUMMARY if failure.sums_up else _DOUBTFUL if failure.may_go_on and not raised else 0
+                self._keep(failure, (doubt, at))
                 return
+
+    def _keep(self, failure: KnownFailure, at: tuple[int, int]) -> None:
+        """Keep a failure if it says more than the known one; a doubtful one counts from its last line."""
+        was = self._known_at
+        if was is None or at < was or (at == was and was[0] == _DOUBTFUL):
+            if was is None or was[0] == _DOUBTFUL:
+                self._lines_since_known = 0
+            self.known, self._known_at = (failure.cause, failure.remedy), at
 
     def cause(self, exit_code: int | None) -> tuple[str, str]:
         """Return the cause of a failure and its remedy (may be empty)."""

@@ -20,6 +20,8 @@ class KnownFailure(NamedTuple):
     """a full disk causes it"""
     may_go_on: bool = False
     """programs print this text also where they can do without; then it is no cause"""
+    sums_up: bool = False
+    """the program says that it failed, but not why: any other text says more"""
 
 
 OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
@@ -28,10 +30,16 @@ _VISIBLE = "make one visible: CUDA_VISIBLE_DEVICES in launch.env, or --gpus all 
 
 
 def known_failure(
-    text: str, cause: str, remedy: str, *, of_disk: bool = False, may_go_on: bool = False
+    text: str,
+    cause: str,
+    remedy: str,
+    *,
+    of_disk: bool = False,
+    may_go_on: bool = False,
+    sums_up: bool = False,
 ) -> KnownFailure:
     """Return an entry of a table of known failures; `text` is a regular expression."""
-    return KnownFailure(re.compile(text), cause, remedy, of_disk, may_go_on)
+    return KnownFailure(re.compile(text), cause, remedy, of_disk, may_go_on, sums_up)
 
 
 # The first entry that matches a line wins. A pattern names an exception where programs also warn of the same.

@@ -306,6 +306,7 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"Requested amount of GPU memory \(\d+ bytes\) could not be allocated|\[TRT\].*OutOfMemory",
         OUT_OF_GPU_MEMORY,
         _SMALLER,
+        may_go_on=True,
     ),
     known_failure(
         r"^(?:.*\s)?(?:\d+ )?Killed(?:\s|$)|signal 9 \(Killed\)",
@@ -316,10 +317,12 @@ KNOWN_FAILURES: tuple[KnownFailure, ...] = (
         r"Checkpoint conversion failed, please check error log",
         "the conversion of the checkpoint failed",
         "the first traceback in the raw log has the cause",
+        sums_up=True,
     ),
     known_failure(
         r"Engine building failed, please check error log",
         "TensorRT could not build the engine",
         f"the first [E] line of the raw log has the cause; often memory: {_SMALLER}",
+        sums_up=True,
     ),
 )
