@@ -25,7 +25,7 @@ LIVENESS_S = 1.0
 
 
 CUT_OFF_S = 10.0
-"""How long nothing may arrive of another machine's run, whose load is reported every second."""
+"""How long nothing may arrive of another machine's run; in a stage, its load is reported every second."""
 LONGEST_PAUSE_NS = 3600 * 10**9
 """A replay skips longer pauses, among them those before events that are dated far in the future."""
 _TRUNCATED = "the log became shorter while it was followed: events are lost, and numbers may be wrong"
@@ -247,7 +247,8 @@ def why_cut_off(feed: Feed) -> str:
     why, silent = mirror_problem(feed.run_dir), (feed.now() - state.last_t) / 1e9
     if not state.last_t:
         return f"no connection to its machine: {why}" if why else ""
-    if silent < CUT_OFF_S:
+    in_stage = state.stage is not None and state.stage.ended is None
+    if silent < CUT_OFF_S or not (why or in_stage):  # a run that waits for a device has nothing to report
         return ""
     return f"no data from its machine for {duration(silent)}{': ' if why else ''}{why}"
 

@@ -29,6 +29,7 @@ from runner.fleet.wire import (
 from runner.history.run_entry import read_entry
 from runner.history.run_feed import RunFeed, known_until, open_feed, why_cut_off
 from runner.run import layout, liveness
+from runner.state.stages import StageState
 from tests.runner.fleet.support import Machines, iterations
 
 RUN = "20260101T000000Z_p_7f3a"
@@ -272,3 +273,6 @@ def test_a_reader_sees_that_nothing_arrives_and_why(
     assert known_until(feed) == feed.state.last_t, "what happened since then is no stall"
     machines.remote.tell_readers("")
     assert liveness.mirror_problem(copy) == ""
+    assert why_cut_off(feed) == "", "before the first stage, a run may wait in silence"
+    feed.state.stages.append(StageState(0, "benchmark", feed.state.last_t, ranks=1, pid=1))
+    assert why_cut_off(feed) == "no data from its machine for 0:36"
