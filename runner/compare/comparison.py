@@ -108,10 +108,8 @@ class MetricChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True
 
     def interval_text(self, bound_text: Callable[[float | None], str]) -> str:
         """Return the interval for a table: `-3.1 % to +0.4 %`, `not bounded`, or nothing."""
-        if not self.has_interval:
-            return ""
         if self.low is None and self.high is None:
-            return "not bounded"
+            return "not bounded" if self.has_interval else ""
         return f"{bound_text(self.low)} to {bound_text(self.high)}"
 
 
