@@ -15,7 +15,11 @@ def test_published_lists_rows_with_their_source(capsys: pytest.CaptureFixture[st
     assert lines[0].startswith("Llama-3.1-8B, trtllm-bench 0.17, 2025-02: NVIDIA/TensorRT-LLM")
     words = " ".join(lines[1].split())
     assert words == "9 104.61 tokens/s fp8 tp 1 128/128 30 000 requests NVIDIA L40S"
-    assert len(lines) == 10
+    assert [line.split(", ")[1] for line in lines if line[0] != " "] == [
+        "trtllm-bench 0.17",
+        "trtllm-bench 0.15",
+    ]
+    assert len(lines) == 2 * 10
 
 
 def test_published_as_json_and_for_an_unknown_model(capsys: pytest.CaptureFixture[str]) -> None:

@@ -90,7 +90,7 @@ def _strike(where: str) -> None:
         _print_bytes(bytes(range(256)) * 40 + b"\x1b[2J\xff\xfe" + b"x" * (3 << 20))
         raise ValueError("the first cause")
     if FAULT == "flood" and where == "measure":
-        info("ValueError: Requests failed: request is too long (3 requests)")
+        print("ValueError: Requests failed: request is too long (3 requests)")
         line = b"[TRT-LLM] [W] the same line, over and over, that nobody will ever read\n"
         for _ in range(int(os.environ.get("TRTLLM_STANDIN_FLOOD_MIB", "100"))):
             _print_bytes(line * ((1 << 20) // len(line)))

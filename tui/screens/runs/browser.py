@@ -157,6 +157,7 @@ class RunBrowser(FilteringScreen):
         self._read_insights()
 
     def on_picker_chosen(self, event: Picker.Chosen) -> None:
+        self.show_keys()  # a sweep has other keys than a run
         self._show_detail()
         self._read_insights()
 

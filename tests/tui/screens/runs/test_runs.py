@@ -54,9 +54,9 @@ async def test_what_a_line_says(running: Path, monkeypatch: pytest.MonkeyPatch) 
         assert words == [
             "● RUNNING quickstart 1 min ago 1:40 – – 0 nothing 7f3a",
             "✔ FINISHED quickstart 3 min ago 1:02 – – 1 nothing aaaa",
-            "✖ FAILED torch-1gpu 2 h ago 1:02 – – 1 first run bbbb rank 1 ran …",
+            "✖ FAILED torch-1gpu 2 h ago 1:02 – – 1 first run bbbb rank 1 ran…",
             "■ STOPPED quickstart 31 Dec 14:00 1:02 – – 1 nothing cccc",
-            "? LOST quickstart 27 Nov 2024 1:02 – – 1 first run dddd the run was…",
+            "? LOST quickstart 27 Nov 2024 1:02 – – 1 first run dddd the run wa…",
         ]
         assert "5 runs · 1 active" in widget_text(app.screen, "#header")
 
