@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 import msgspec
 
 from runner.engines.diagnosis import is_out_of_memory
-from runner.plan.plan import Configuration, Plan, configuration_of
+from runner.plan.plan import Configuration, Plan, configuration_of, in_flight
 from runner.schema.axes import INSIDE, cell_label
 from runner.state.run import RunState
 from runner.sweep.directory import MeasuredConfiguration
@@ -126,7 +126,7 @@ def needs_as_much(cell: SweepCell, one: Configuration, than: SweepCell, other: C
 
 def _sizes(one: Configuration) -> tuple[float, ...]:
     """Return the sizes of a configuration that need memory; unlimited concurrency needs the most."""
-    unlimited = one.requests > 0 and not one.concurrency
+    unlimited = in_flight(one) and not one.concurrency
     return (
         one.batch_size, one.input_len, one.output_len, one.gpu_weights_percent, one.requests,
         math.inf if unlimited else one.concurrency,

@@ -11,7 +11,7 @@ import msgspec
 
 from runner.engines.registry import make_plan
 from runner.errors import UserError
-from runner.plan.plan import Configuration
+from runner.plan.plan import Configuration, in_flight
 from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
 from runner.profile.structs import kind_at
 from runner.profile.sweep import axis_problems, is_inside
@@ -323,12 +323,12 @@ def _lengths(one: Configuration) -> tuple[int, int, float]:
 
 def values_at(cell: SweepCell, one: Configuration) -> dict[str, str]:
     """Return the value of a configuration of a cell for every path; empty: does not apply."""
-    in_flight = one.requests > 0
+    serving = in_flight(one)
     return {
         **dict(cell.values),
         LENGTHS: f"{one.input_len}/{one.output_len}" if one.output_len else str(one.input_len),
         WEIGHTS: f"{one.gpu_weights_percent:g}",
-        BATCH: "" if in_flight else str(one.batch_size),
-        REQUESTS: str(one.requests) if in_flight else "",
-        CONCURRENCY: (str(one.concurrency) if one.concurrency else "all at once") if in_flight else "",
+        BATCH: "" if serving else str(one.batch_size),
+        REQUESTS: str(one.requests) if one.requests else "",
+        CONCURRENCY: (str(one.concurrency) if one.concurrency else "all at once") if serving else "",
     }
