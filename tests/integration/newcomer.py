@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
@@ -87,6 +89,8 @@ def main() -> None:
     parser.add_argument("--profile", default="quickstart")
     options = parser.parse_args()
     columns, rows = map(int, options.size.split("x"))
+    # Without this the end by a signal would leave the tmux server behind.
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))
     with tempfile.TemporaryDirectory(prefix="newcomer-") as folder:
         os.environ["TRTBENCH_HOME"] = os.environ["XDG_CONFIG_HOME"] = f"{folder}/home"
         tmux = Tmux(Path(folder))
