@@ -104,9 +104,9 @@ def place_in_sweep(entry: RunEntry) -> str:
     return " · ".join(filter(None, (cell_label(entry.sweep.values), repeat)))
 
 
-def axes_text(axes: Sequence[tuple[str, list[str]]], runs: int, total: int) -> str:
+def axes_text(axes: Sequence[tuple[str, list[str]]], runs: int, total: int, what: str = "run") -> str:
     """Return what a sweep varies: `12 runs: tp 1, 2 · dtype fp8, int8`; filtered `3 of 12 runs`."""
-    count = plural(total, "run") if runs == total else f"{runs} of {plural(total, 'run')}"
+    count = plural(total, what) if runs == total else f"{runs} of {plural(total, what)}"
     varied = " · ".join(f"{short_path(path)} {', '.join(values)}" for path, values in axes)
     return f"{count}: {varied}" if varied else count
 

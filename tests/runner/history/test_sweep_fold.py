@@ -76,4 +76,5 @@ def test_a_run_of_a_sweep_names_its_cell_or_repeat() -> None:
     assert place_in_sweep(entry()) == ""
     axes = [("parallel.tp", ["1", "2"]), ("model.dtype", ["fp8"])]
     assert axes_text(axes, 4, 4) == "4 runs: tp 1, 2 · dtype fp8"
+    assert axes_text(axes, 4, 4, "listed run").startswith("4 listed runs: tp")
     assert axes_text(axes, 1, 4) == "1 of 4 runs: tp 1, 2 · dtype fp8"

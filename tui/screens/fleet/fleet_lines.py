@@ -221,13 +221,18 @@ def _sweep_name(found: FoundSweep, *, unfolded: bool) -> str:
     return f"{'▾' if unfolded else '▸'} {plain_text(found.entry.profile)} ({len(found.runs)})"
 
 
+def _varied(sweep: SweepFold) -> str:
+    # The host may have left older runs of the sweep out of its list.
+    return axes_text(sweep.axes, len(sweep.runs), sweep.total, "listed run")
+
+
 def draw_run(found: FoundRun | FoundSweep, name: str, width: int, *, marked: bool) -> Row:
     """Draw a run or a sweep: state, id, name, time, rate, then what it waits for, varies or why it failed."""
     entry = found.entry
     state = state_span(entry.status, entry.job_end)
     rate = entry.best.tokens_per_sec if entry.best is not None else None
     if isinstance(entry, SweepFold):
-        varied, waiting = axes_text(entry.axes, len(entry.runs), entry.total), ""
+        varied, waiting = _varied(entry), ""
     else:
         varied, waiting = place_in_sweep(entry), entry.waiting
     cells = [
@@ -253,8 +258,7 @@ def draw_detail(item: FleetItem | None, width: int, height: int) -> list[Row]:
     elif isinstance(item, FoundSweep):
         fold = item.entry
         counts = ", ".join(f"{number} {status}" for status, number in fold.counts.items())
-        varied = axes_text(fold.axes, len(fold.runs), fold.total)
-        text = f"{item.host}: sweep {item.id}  {counts}\n{varied}"
+        text = f"{item.host}: sweep {item.id}  {counts}\n{_varied(fold)}"
     elif item is not None:
         entry = item.entry
         extra = [entry.summary, format_gpus(entry.gpus), " ".join(entry.tags), entry.note]

@@ -195,13 +195,17 @@ class FleetScreen(KeyedScreen):
             self._show()
 
     def _sweep_to_fold(self, *, unfold: bool) -> tuple[str, str] | None:
-        """Return the sweep under the cursor, or that of the run there, if it can be unfolded or folded."""
+        """Return the sweep under the cursor, or that of the run there, if it can be unfolded or folded.
+
+        A sweep with a single listed run has no row of its own.
+        """
         item, place = self.current, None
         if isinstance(item, FoundSweep):
             place = _place_of(item)
         elif isinstance(item, FoundRun) and item.run.sweep is not None:
             place = item.host, item.run.sweep.sweep
-        return place if place is not None and (place in self._unfolded) != unfold else None
+        is_listed = self._data is not None and place in map(_place_of, self._data.runs)
+        return place if place is not None and is_listed and (place in self._unfolded) != unfold else None
 
     def action_unfold(self) -> None:
         if (place := self._sweep_to_fold(unfold=True)) is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import msgspec
@@ -129,7 +130,8 @@ def test_a_machine_shows_who_has_what_and_who_waits() -> None:
 def test_runs_of_a_sweep_are_one_row_that_unfolds() -> None:
     folded = lines(TUNED)[2:]
     assert folded[1:] == [
-        "    ● RUNNING   5f00  ▸ qwen2.5-32b (3)            37:42     1 678 tokens/s  3 runs: tp 1, 2, 4"
+        "    ● RUNNING   5f00  ▸ qwen2.5-32b (3)            37:42     1 678 tokens/s"
+        "  3 listed runs: tp 1, 2, 4"
     ]
     unfolded = lines(TUNED, unfolded=(("box4", "s_5f00"),))[2:]
     assert [line[16:38].rstrip() for line in unfolded[1:]] == [
@@ -227,6 +229,18 @@ async def test_sweep_is_unfolded_marked_as_a_whole_and_never_stopped() -> None:
         await pressed(pilot, "c")
         assert app.went[1:] == [("compare", ("/copies/b004", "/copies/b002", "/copies/b001"))]
         assert app.fake.asked == []
+
+
+async def test_single_listed_run_of_a_sweep_does_not_unfold() -> None:
+    assert TUNED.listing is not None
+    alone = msgspec.structs.replace(TUNED.listing, runs=TUNED.listing.runs[:2])
+    app = FleetApp(FakeFleet(replace(TUNED, listing=alone)))
+    async with app.run_test(size=(120, 40)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, FleetScreen)
+        await pressed(pilot, "G")
+        assert isinstance(screen.current, FoundRun)
+        assert not {"fold", "unfold"} & {key.action for key in screen.active_keys()}
 
 
 @pytest.mark.parametrize("size", world.SIZES, ids=world.size_id)
