@@ -164,7 +164,8 @@ MARGIN_LEGEND = "±, -/+: 95 % interval from the iterations of this run; another
 def format_margin(cell: MetricCell | None) -> str:
     """Format the 95 % interval of a cell: `±0.31 %` or `-4.1/+7.9 %` of its number; `?` is no bound.
 
-    A number that is a percentage gets percentage points. Empty without an interval.
+    `±` is the wider side, if both are about equal or below 1 %. A number that is a percentage gets
+    percentage points. Empty without an interval. At most 13 characters.
     """
     if cell is None or cell.value is None or (cell.low is None and cell.high is None):
         return ""
@@ -175,9 +176,12 @@ def format_margin(cell: MetricCell | None) -> str:
     unit = "" if percentage else " %"
     down = None if cell.low is None else (cell.value - cell.low) / share
     up = None if cell.high is None else (cell.high - cell.value) / share
-    if down is not None and up is not None and abs(up - down) <= max(up, down) / 4:
-        return f"±{_short(max(up, down))}{unit}"
-    return f"-{_short(down)}/+{_short(up)}{unit}"
+    if down is None or up is None:
+        return f"-{_short(down)}/+{_short(up)}{unit}"
+    wider = max(down, up)
+    if wider < 1 or abs(up - down) <= wider / 4:
+        return f"±{_short(wider)}{unit}"
+    return f"-{_short(down, least=0.1)}/+{_short(up, least=0.1)}{unit}"
 
 
 def format_change(cell: MetricCell | None) -> str:
@@ -209,10 +213,12 @@ def describe_baseline(report: Report) -> str:
     return f"vs baseline {runs}: {report.baseline.method}"
 
 
-def _short(number: float | None) -> str:
-    """Format with two significant digits: 0.031, 4.1, 12, 140; more than that says no more than `>999`."""
+def _short(number: float | None, *, least: float = 0.001) -> str:
+    """Format with two significant digits: 0.031, 4.1, 12, 140; beyond the limits `<0.001` and `>999`."""
     if number is None:
         return "?"
+    if 0 < number < least:
+        return f"<{least:g}"
     if number > 999:
         return ">999"
     return f"{number:.0f}" if number >= 10 else f"{number:.2g}"

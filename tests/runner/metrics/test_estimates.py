@@ -163,6 +163,15 @@ def test_every_metric_explains_itself() -> None:
         (MetricCell(metric="latency_ms", unit="ms", n=9, value=100.0, low=99.69, high=100.31), "±0.31 %"),
         (MetricCell(metric="latency_p95_ms", unit="ms", n=99, value=100.0, low=96.0, high=112.0), "-4/+12 %"),
         (MetricCell(metric="latency_p95_ms", unit="ms", n=9, value=100.0, low=96.0), "-4/+? %"),
+        (
+            MetricCell(metric="latency_p95_ms", unit="ms", n=9, value=1e3, low=999.905, high=1000.03),
+            "±0.0095 %",
+        ),
+        (MetricCell(metric="latency_p95_ms", unit="ms", n=9, value=1e7, low=1e7 - 9, high=1e7), "±<0.001 %"),
+        (
+            MetricCell(metric="latency_p95_ms", unit="ms", n=9, value=1e3, low=999.9, high=3e9),
+            "-<0.1/+>999 %",
+        ),
         (MetricCell(metric="latency_drift_percent", unit="%", n=9, value=-2.0, low=-3.5, high=-0.5), "±1.5"),
         (MetricCell(metric="latency_ms", unit="ms", n=3, value=100.0, low=9.0, high=9e5), "-91/+>999 %"),
         (MetricCell(metric="latency_ms", unit="ms", n=3, value=100.0), ""),
