@@ -144,7 +144,7 @@ def _write(comparison: Comparison, path: Path) -> None:
     """Write a comparison in the format of the file extension, and print its answer."""
     import msgspec
 
-    from runner.compare.answer import answer_pair
+    from runner.compare.answer import answer_pair, warning_sentences
     from runner.compare.comparison_markdown import as_markdown
     from runner.export import comparison_html
     from runner.export.destination import open_output
@@ -158,6 +158,8 @@ def _write(comparison: Comparison, path: Path) -> None:
             out.write(content)
     for pair in comparison.pairs:
         print(answer_pair(comparison, pair).sentence)
+        for sentence in warning_sentences(comparison, pair):
+            print(f"! {sentence}")
     print(path, file=sys.stderr)
 
 

@@ -10,6 +10,7 @@
 - Output: `comparison_text` and `comparison_markdown`; `assertion_grammar` and `assertions` are `check`.
 """
 
+from runner.compare.answer import undecided_changes, worse_changes
 from runner.compare.comparison import (
     HEADLINE,
     SERVING_HEADLINE,
@@ -19,8 +20,6 @@ from runner.compare.comparison import (
     Pair,
     SideSummary,
     compare,
-    undecided_changes,
-    worse_changes,
 )
 from runner.compare.comparison_text import as_text
 from runner.compare.differences import Difference

@@ -105,6 +105,16 @@ def _range(changes: Sequence[MetricChange]) -> str:
     return percent(low) if percent(low) == percent(high) else f"{percent(low)} to {percent(high)}"
 
 
+def warning_sentences(comparison: Comparison, pair: Pair) -> list[str]:
+    """Return a sentence for each side of a pair that has serious warnings, with the worst of them."""
+    return [
+        f"{side.label} has {plural(len(side.warnings), 'serious warning')}"
+        f"{', the worst' if len(side.warnings) > 1 else ''}: {side.warnings[0]}"
+        for side in comparison.sides
+        if side.warnings and side.label in (pair.first, pair.second)
+    ]
+
+
 def no_difference(comparison: Comparison) -> str:
     """Return what is known if no condition differs."""
     if all(side.states_machine for side in comparison.sides):
@@ -116,6 +126,35 @@ def percent(share: float) -> str:
     """Format as `+2.3 %`; two decimals below 10 %."""
     size = abs(100 * share)
     return f"{100 * share:+.{2 if size < 10 else 1 if size < 100 else 0}f} %" if isfinite(share) else "?"
+
+
+def worse_changes(comparison: Comparison, names: Sequence[str]) -> list[MetricChange]:
+    """Return the changes of these metrics that are SLOWER or WORSE."""
+    return [change for change in _changes(comparison, names) if change.verdict in ("SLOWER", "WORSE")]
+
+
+def undecided_changes(comparison: Comparison, names: Sequence[str]) -> list[str]:
+    """Return the undecided changes of these metrics, and pairs that have nothing to compare."""
+    found = [
+        f"{change.metric}: {change.why}"
+        for change in _changes(comparison, names)
+        if change.verdict in ("INCONCLUSIVE", "NOT JUDGED")
+    ]
+    return found + [
+        f"{pair.first} and {pair.second} have no configuration in common"
+        for pair in comparison.pairs
+        if not any(configuration.changes for configuration in pair.configurations)
+    ]
+
+
+def _changes(comparison: Comparison, names: Sequence[str]) -> list[MetricChange]:
+    return [
+        change
+        for pair in comparison.pairs
+        for configuration in pair.configurations
+        for change in configuration.changes
+        if change.metric in names
+    ]
 
 
 # --- bars --------------------------------------------------------------------------------------------------

@@ -68,6 +68,8 @@ class SideSummary(msgspec.Struct, frozen=True, kw_only=True):
     engine: str = ""
     states_machine: bool = True
     """whether its machine is known; that of an imported result is not"""
+    warnings: tuple[str, ...] = ()
+    """those of its runs that say that numbers are distorted or wrong, the largest effect first"""
 
 
 class MetricChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -229,6 +231,7 @@ def _summary(side: Side) -> SideSummary:
         runs=tuple(run.name for run in side.runs),
         engine=report.engine,
         states_machine=all("machine" in run.conditions for run in side.runs),
+        warnings=tuple(side.serious_warnings),
     )
 
 
@@ -368,32 +371,3 @@ def _finish_change(draft: _DraftChange, fair: bool, threshold: float, allowed: f
 def _count(runs: Sequence[ComparedRun], shape: Configuration, metric: Metric) -> int:
     rows = [row for run in runs for row in run.configurations[shape].rows if row.metric == metric.name]
     return sum(row.n for row in rows)
-
-
-def worse_changes(comparison: Comparison, names: Sequence[str]) -> list[MetricChange]:
-    """Return the changes of these metrics that are SLOWER or WORSE."""
-    return [change for change in _changes(comparison, names) if change.verdict in ("SLOWER", "WORSE")]
-
-
-def undecided_changes(comparison: Comparison, names: Sequence[str]) -> list[str]:
-    """Return the undecided changes of these metrics, and pairs that have nothing to compare."""
-    found = [
-        f"{change.metric}: {change.why}"
-        for change in _changes(comparison, names)
-        if change.verdict in ("INCONCLUSIVE", "NOT JUDGED")
-    ]
-    return found + [
-        f"{pair.first} and {pair.second} have no configuration in common"
-        for pair in comparison.pairs
-        if not any(configuration.changes for configuration in pair.configurations)
-    ]
-
-
-def _changes(comparison: Comparison, names: Sequence[str]) -> list[MetricChange]:
-    return [
-        change
-        for pair in comparison.pairs
-        for configuration in pair.configurations
-        for change in configuration.changes
-        if change.metric in names
-    ]

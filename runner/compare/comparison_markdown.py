@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from runner.compare.across_engines import AcrossEngines, across_cell, means_note
-from runner.compare.answer import answer_pair
+from runner.compare.answer import answer_pair, warning_sentences
 from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.compare.comparison_text import NOTHING
 from runner.metrics import BY_NAME
@@ -24,6 +24,9 @@ def _lines(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         yield f"**{markdown_text(answer_pair(comparison, pair).sentence)}**"
         yield ""
+        if warnings := warning_sentences(comparison, pair):
+            yield from (f"- {markdown_text(sentence)}" for sentence in warnings)
+            yield ""
     for side in comparison.sides:
         runs = ", ".join(map(markdown_code, side.runs))
         yield f"- **{side.label}** {markdown_text(side.profile)} ({markdown_text(side.summary)}): {runs}"

@@ -17,6 +17,7 @@ from runner.compare.answer import (
     draw_bar,
     no_difference,
     scale_line,
+    warning_sentences,
 )
 from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.metrics import BY_NAME
@@ -67,6 +68,8 @@ def as_text(comparison: Comparison, width: int = 112) -> str:
 def _lines(comparison: Comparison, layout: _Layout) -> Iterator[str]:
     for pair in comparison.pairs:
         yield from layout.wrapped(answer_pair(comparison, pair).sentence, "")
+        for sentence in warning_sentences(comparison, pair):
+            yield from layout.wrapped(sentence, "! ")
     yield ""
     for side in comparison.sides:
         several = f"{len(side.runs)} runs: " if len(side.runs) > 1 else ""

@@ -14,6 +14,7 @@ from runner.errors import UserError
 from runner.history.lookup import find_run
 from runner.history.reports import load_report
 from runner.metrics.compute import Estimates, estimates
+from runner.metrics.flag import Effect
 from runner.plan import redaction
 from runner.plan.plan import Configuration, Plan, configuration_of
 from runner.profile.fields import default_at
@@ -21,6 +22,7 @@ from runner.profile.file import MOST_BYTES, Data, ProfileError, parse_yaml
 from runner.report.environment import Environment, read_environment
 from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, Report
+from runner.report.result_table import rank_flags
 from runner.run import layout
 from runner.state.run import RunState
 from runner.stats.intervals import Interval
@@ -132,6 +134,13 @@ class Side:
         """Configurations that every run of the side measured, in the order of measuring."""
         first, *others = self.runs
         return [shape for shape in first.configurations if all(shape in run.configurations for run in others)]
+
+    @property
+    def serious_warnings(self) -> list[str]:
+        """Warnings of its runs that say that numbers are distorted or wrong, the largest effect first."""
+        ranked = [found for run in self.runs for found in rank_flags(run.report)]
+        serious = [(effect, text) for effect, text in ranked if effect >= Effect.DISTORTED]
+        return [text for _, text in sorted(serious, key=lambda found: -found[0])]
 
 
 def load_sides(names: Sequence[str]) -> list[Side]:

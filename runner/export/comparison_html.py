@@ -7,7 +7,14 @@ from pathlib import Path
 
 from runner import VERSION
 from runner.compare.across_engines import across_lines
-from runner.compare.answer import answer_pair, bar_lines, bars_title, no_difference, percent
+from runner.compare.answer import (
+    answer_pair,
+    bar_lines,
+    bars_title,
+    no_difference,
+    percent,
+    warning_sentences,
+)
 from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
 from runner.export import page
 from runner.export.change_chart import change_chart
@@ -36,6 +43,7 @@ def _body(comparison: Comparison) -> Iterator[str]:
     for pair in comparison.pairs:
         answer = answer_pair(comparison, pair)
         yield f'<p class="answer {answer.outcome}">{html_text(answer.sentence)}</p>\n'
+        yield page.text_list(warning_sentences(comparison, pair))
     rows = [(side.label, side.profile, side.summary, ", ".join(side.runs)) for side in comparison.sides]
     yield page.text_table(("side", "profile", "model", "runs"), rows)
     for pair in comparison.pairs:

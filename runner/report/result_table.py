@@ -240,6 +240,11 @@ def configuration_labels(configuration: Configuration) -> dict[str, str]:
 
 def list_flags(report: Report) -> list[str]:
     """Return the warnings of a report, each once with its configurations, the largest effect first."""
+    return [flag for _, flag in rank_flags(report)]
+
+
+def rank_flags(report: Report) -> list[tuple[float, str]]:
+    """Return effect (`metrics.flag`) and text of each warning of `list_flags`; of older reports 0.0."""
     names_by_flag: dict[str, list[str]] = {}
     effects: dict[str, float] = {}
     for configuration in report.configurations:
@@ -253,7 +258,7 @@ def list_flags(report: Report) -> list[str]:
             found.append((effects[flag], f"{', '.join(names)}: {flag}"))
         else:
             found.append((effects[flag], f"all {total} configurations: {flag}" if total > 1 else flag))
-    return [flag for _, flag in sorted(found, key=lambda one: -one[0])]
+    return sorted(found, key=lambda one: -one[0])
 
 
 def list_ceilings(report: Report) -> list[str]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
-from runner.compare.answer import answer_pair, bar_limit, bar_lines, draw_bar, scale_line
-from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair
+from runner.compare.answer import answer_pair, bar_limit, bar_lines, draw_bar, scale_line, warning_sentences
+from runner.compare.comparison import Comparison, ConfigurationComparison, MetricChange, Pair, SideSummary
 from runner.compare.verdict import Verdict
 
 
@@ -38,6 +39,17 @@ def answer(*changes: MetricChange, because: tuple[str, ...] = ()) -> tuple[str, 
     one = pair(*changes, because=because)
     found = answer_pair(Comparison(sides=(), differences=(), pairs=(one,)), one)
     return found.outcome, found.sentence
+
+
+def test_serious_warnings_of_a_side_are_repeated_with_the_worst() -> None:
+    sides = [
+        SideSummary(label=label, profile="p", summary="", runs=(), warnings=warnings)
+        for label, warnings in (("A", ()), ("B", ("no CPU", "it drifts")), ("C", ("other",)), ("D", ("x",)))
+    ]
+    found = Comparison(sides=tuple(sides), differences=(), pairs=())
+    assert warning_sentences(found, pair(FASTER)) == ["B has 2 serious warnings, the worst: no CPU"]
+    last = replace(pair(FASTER), first="C", second="D")
+    assert warning_sentences(found, last) == ["C has 1 serious warning: other", "D has 1 serious warning: x"]
 
 
 FASTER, SLOWER = change(-0.301, "FASTER"), change(0.052, "SLOWER")

@@ -45,6 +45,16 @@ def test_weights_that_differ_are_named() -> None:
     assert found.values == ("1f", "–")
 
 
+def test_serious_warnings_follow_the_answer() -> None:
+    run({1: some()}, name="aaaa")
+    run({1: [100.0 + n for n in range(40)]}, name="bbbb", second=1)
+    found = compared("aaaa", "bbbb")
+    assert [len(side.warnings) for side in found.sides] == [0, 1]
+    _, warning = as_text(found, width=300).splitlines()[:2]
+    assert warning.startswith("! B has 1 serious warning: the latency drifts by +")
+    assert f"- {warning.removeprefix('! ')[:40]}" in as_markdown(found)
+
+
 class TestFairness:
     def test_nothing_differs(self) -> None:
         run({1: some()}, name="aaaa")

@@ -10,6 +10,7 @@ from runner.compare.answer import (
     bar_lines,
     draw_bar,
     scale_line,
+    warning_sentences,
 )
 from runner.metrics import BY_NAME
 from tui.framework.rows import Row, Span, cut, dim, row
@@ -38,6 +39,8 @@ def draw_answer(view: CompareView, width: int, height: int) -> list[Row]:
     drawn: list[Row] = []
     for number, line in enumerate(wrap(plain_text(answer.sentence), max(10, width - indent))):
         drawn.append(row(" " * indent if number else sign, Span(line, "strong")))
+    for sentence in warning_sentences(view.comparison, pair):
+        drawn.append(cut(row(Span("! ", "warn"), plain_text(sentence)), width))
     for reason in pair.unfair_because[1:]:
         for number, line in enumerate(wrap(plain_text(reason), max(10, width - 4))):
             drawn.append(row("  ", Span("  " if number else "▸ ", "warn"), line))
