@@ -23,7 +23,7 @@ _STATES: dict[SweepStatus, Span] = {
     "interrupted": Span("? INTERRUPTED", "bad"),
 }
 LEFT = 23
-"""cells of the remaining time"""
+"""cells of the remaining time of an active sweep"""
 _KINDS = {"sweep": "sweep", "repeat": "repeats", "ab": "profiles in turn", "tune": "tuning"}
 
 
@@ -50,11 +50,12 @@ def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> li
     if not isinstance(board, Board):
         return []
     total = format_number(board.total)
-    done = f" {format_number(board.completed):>{len(total)}} of {total} done"
+    done = f" {format_number(board.completed):>{len(total)}} of {total} measurements"
     left = f"   about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
     share = board.completed / board.total if board.total else 1.0
-    full, empty = bar(share, max(8, min(40, width // 4)))  # of one width, whatever follows it
-    return [cut(row(Span(full, "accent"), dim(empty), done, dim(f"{left:<{LEFT}}"), *_note(board)), width)]
+    full, empty = bar(share, max(8, min(40, width // 5)))  # of one width, whatever follows it
+    room = LEFT if board.status in ("starting", "running", "stopping") else 0
+    return [cut(row(Span(full, "accent"), dim(empty), done, dim(f"{left:<{room}}"), *_note(board)), width)]
 
 
 def _note(board: Board) -> tuple[Span, ...]:

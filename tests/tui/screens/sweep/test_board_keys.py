@@ -181,11 +181,11 @@ async def test_progress_of_the_sweep_is_shown(monkeypatch: pytest.MonkeyPatch) -
     app = RecordingApp(SweepPlace(path))
     async with app.run_test(size=SIZES[1]) as pilot:
         await drawn(pilot)
-        assert "0 of 80 done" in widget_text(app.screen, "#progress")
+        assert "0 of 80 measurements" in widget_text(app.screen, "#progress")
         log = LogWriter(path)
         for entry in measured(the_sweep(), Slot(0, 0)):
             log.write(entry)
-        while "8 of 80 done" not in widget_text(app.screen, "#progress"):
+        while "8 of 80 measurements" not in widget_text(app.screen, "#progress"):
             await pilot.pause(0.01)
         assert "✔" not in widget_text(app.screen, "#matrix"), "one of two repeats does not complete a cell"
         assert "◐" in widget_text(app.screen, "#matrix") or "★" in widget_text(app.screen, "#matrix")
