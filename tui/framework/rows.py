@@ -86,6 +86,18 @@ def fitting(parts: Iterable[Row], width: int, gap: str = "   ") -> Row:
     return cut(kept, width)
 
 
+def filled(parts: Iterable[Row], width: int, gap: str = "   ") -> list[Row]:
+    """Join the parts to rows of at most `width` cells; only a part that is wider is cut."""
+    rows: list[Row] = []
+    for part in parts:
+        joined = (*rows[-1], dim(gap), *part) if rows else part
+        if rows and row_width(joined) <= width:
+            rows[-1] = joined
+        else:
+            rows.append(cut(part, width))
+    return rows
+
+
 class Rows(Widget):
     """Shows rows and refreshes those that changed; scrolls by `move_to` if not all fit."""
 

@@ -20,7 +20,7 @@ from runner.profile.sweep import field_paths
 from runner.schema.axes import INSIDE, Order
 from runner.schema.base import Profile
 from runner.util.formatting import plural
-from tui.framework.rows import Panel, Row, Span, dim, row
+from tui.framework.rows import Panel, Row, Span, dim, filled, row
 from tui.framework.titles import set_title
 from tui.screens.sweep.start_dialog import StartDialog, warning_rows, wrapped
 from tui.text import plain_text
@@ -95,6 +95,10 @@ class SweepPreview:
     """who uses the devices of the profile now, one a line"""
     input_error: str = ""
     """why the entered line is invalid"""
+
+
+MOST_HEIGHT, FRAME = 0.9, 3
+"""share of the screen that `.dialog` takes at most; rows of its frame and of the line to type into"""
 
 
 class RunOnce(Enum):
@@ -190,6 +194,16 @@ class SweepStart(StartDialog[SweepAnswer]):
         panel.update(preview)
         keys: Panel[tuple[bool, bool]] = self.query_one("#sweep-keys", Panel)
         keys.update((self._sweep is not None, bool(self._request.axis_texts)))
+        self._limit_preview()
+
+    def on_resize(self) -> None:
+        self._limit_preview()
+
+    def _limit_preview(self) -> None:
+        """Keep the line to type into and the keys visible, whatever the preview says."""
+        keys = self.query_one("#sweep-keys", Panel)
+        room = int(MOST_HEIGHT * self.size.height) - FRAME - keys.rows_at(keys.size.width)
+        self.query_one("#preview", Panel).styles.max_height = max(1, room)
 
     def on_input_changed(self, event: Input.Changed) -> None:
         self._show(replace(self._preview, input_error=""))
@@ -276,12 +290,7 @@ def draw_preview(preview: SweepPreview, width: int, height: int) -> list[Row]:
 
 def _draw_keys(keys: tuple[bool, bool], width: int, height: int) -> list[Row]:
     ready, added = keys
-    parts: Sequence[str | Span] = (
-        *((Span("enter", "key"), " (empty line) start the sweep   ") if ready else ()),
-        *((Span("ctrl+z", "key"), dim(" undo   ")) if added else ()),
-        Span("f5", "key"),
-        dim(" run it once   "),
-        Span("esc", "key"),
-        dim(" cancel"),
-    )
-    return [(), row(*parts)]
+    parts = [row(Span("enter", "key"), " (empty line) start the sweep")] if ready else []
+    parts += [row(Span("ctrl+z", "key"), dim(" undo"))] if added else []
+    parts += [row(Span("f5", "key"), dim(" run it once")), row(Span("esc", "key"), dim(" cancel"))]
+    return [(), *filled(parts, width)]

@@ -157,6 +157,16 @@ class Bare(App[None]):
         self.push_screen(SweepStart(load_text(world.BUILT_IN["quickstart"], "quickstart")))
 
 
+async def test_keys_stay_visible_on_a_low_terminal() -> None:
+    app = Cockpit(HomePlace())
+    async with app.run_test(size=(40, 12)) as pilot:
+        await app.push_screen(SweepStart(load_text(WITH_AXES, "mine.yaml")))
+        await wait_until_idle(pilot)
+        keys, dialog = (app.screen.query_one(name) for name in ("#sweep-keys", ".dialog"))
+        assert "enter (empty line) start the sweep\n" in widget_text(app.screen, "#sweep-keys")
+        assert dialog.region.contains_region(keys.region)
+
+
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")
 def test_picture(size: tuple[int, int], snap_compare: Any) -> None:
     async def before(pilot: Pilot[Any]) -> None:
