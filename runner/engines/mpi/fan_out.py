@@ -13,7 +13,7 @@ command that failed, else 0. One file, standard library only, Python 3.10 or lat
 
 With the variable `RESTART`, a process that ends before its input does, or before a line `LAST`, is started
 once more, whatever its exit code: an mpirun of Open MPI 5 whose ssh was killed returns 0. One that ends
-before it has printed anything ends all.
+before it has printed anything ends all. One that cannot be started again has failed with `NOT_STARTED`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,8 @@ RESTART = "TRTBENCH_RESTART"
 """Variable: start a process that has ended once more"""
 LAST = b"last"
 """A line of the input after which processes may end; they get it, too"""
+NOT_STARTED = 127
+"""The exit code of a command that cannot be started, as in a shell"""
 _PR_SET_PDEATHSIG = 1
 
 
@@ -44,7 +46,7 @@ class Member:
     """The process of one node, and the one that replaces it."""
 
     def __init__(self, argv: Sequence[str], output: threading.Lock, prepare: Callable[[], None]) -> None:
-        self._argv, self._output, self._prepare = argv, output, prepare
+        self.argv, self._output, self._prepare = argv, output, prepare
         self.heard = False
         """it has printed a line"""
         self.restarted = False
@@ -55,7 +57,7 @@ class Member:
         """Start the process; the kernel ends it with the calling thread."""
         self.input: queue.SimpleQueue[bytes] = queue.SimpleQueue()
         self.process = subprocess.Popen(
-            self._argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=self._prepare
+            self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=self._prepare
         )
         threading.Thread(target=_feed, args=(self.process.stdin, self.input), daemon=True).start()
         self.readers.append(threading.Thread(target=self._forward, args=(self.process,), daemon=True))
@@ -113,7 +115,12 @@ class FanOut:
                 self.end()
                 return code
             member.restarted = True
-            member.start()
+            try:
+                member.start()
+            except OSError as error:
+                what = error.filename or member.argv[0]
+                print(f"{what} cannot be started again: {error.strerror}", file=sys.stderr, flush=True)
+                return NOT_STARTED
 
     def _wait(self) -> None:
         """Wait until all processes have ended, at most `END_S` seconds."""

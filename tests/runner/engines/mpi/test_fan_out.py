@@ -6,9 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 from runner.engines.mpi.command import FAN_OUT
-from runner.engines.mpi.fan_out import RESTART
+from runner.engines.mpi.fan_out import NOT_STARTED, RESTART
 
 ECHO = "import sys\nfor line in sys.stdin:\n    print(len(line), flush=True)\nsys.exit(int(sys.argv[1]))"
 
@@ -51,3 +52,23 @@ def test_a_process_that_ends_early_is_started_once_more() -> None:
         running.stdin.write("last\n")
         running.stdin.close()
         assert running.stdout.read() == "last\n"
+
+
+def test_a_process_that_cannot_start_again_has_failed(tmp_path: Path) -> None:
+    connection = tmp_path / "connection"
+    connection.write_text('#!/bin/sh\nrm "$0"\necho here\nread line\n')
+    connection.chmod(0o755)
+    argv = [sys.executable, str(FAN_OUT), json.dumps([[], [str(connection)]]), "cat"]
+    env = {**os.environ, RESTART: "1"}
+    with subprocess.Popen(argv, stdin=-1, stdout=-1, stderr=-1, env=env, text=True) as running:
+        assert running.stdin is not None
+        assert running.stdout is not None
+        assert running.stderr is not None
+        assert running.stdout.readline() == "here\n"
+        running.stdin.write("first\n")
+        running.stdin.flush()
+        problem = f"{connection} cannot be started again: No such file or directory\n"
+        assert running.stderr.readline() == problem
+        running.stdin.close()
+        assert running.stdout.read() == "first\n"  # the other process went on
+        assert running.wait() == NOT_STARTED
