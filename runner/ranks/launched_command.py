@@ -24,6 +24,8 @@ END_S = 10.0
 """How long the launcher may take to end after the command has failed."""
 KILL_S = 5.0
 """Time between SIGTERM and SIGKILL of its other programs."""
+GIVE_UP_S = 30.0
+"""How long they are sent signals at most; a launcher that no process waits for stays as a zombie."""
 _PLAIN = "/=:,+@{}"
 """Characters that stay readable, next to letters, digits and `_.-~`; a shell does not change them"""
 
@@ -73,18 +75,29 @@ def end_later(pid: int, started: str) -> None:
     """
     if os.fork():
         return
-    os.setsid()
-    nothing = os.open(os.devnull, os.O_RDWR)
-    for descriptor in range(3):  # the launcher waits until its output is closed
-        os.dup2(nothing, descriptor)
-    until = time.monotonic() + END_S
-    with contextlib.suppress(OSError):
-        while _stat(pid)[1] == started:
-            time.sleep(0.1)
-            late = time.monotonic() - until
-            for child in _children(pid) if late > 0 else ():
+    try:
+        os.setsid()
+        nothing = os.open(os.devnull, os.O_RDWR)
+        for descriptor in range(3):  # the launcher waits until its output is closed
+            os.dup2(nothing, descriptor)
+        end_children(pid, started)
+    finally:
+        os._exit(0)
+
+
+def end_children(pid: int, started: str) -> None:
+    """End the children of a process that does not end in time, until it ends or `GIVE_UP_S` are over."""
+    began = time.monotonic()
+    while (late := time.monotonic() - began - END_S) < GIVE_UP_S:
+        try:
+            if _stat(pid)[1] != started:
+                return
+        except OSError:
+            return
+        for child in _children(pid) if late > 0 else ():
+            with contextlib.suppress(OSError):  # it has ended meanwhile
                 os.kill(child, signal.SIGTERM if late < KILL_S else signal.SIGKILL)
-    os._exit(0)
+        time.sleep(0.1)
 
 
 def _children(parent: int) -> list[int]:

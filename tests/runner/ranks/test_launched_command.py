@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 
 import pytest
 
 from runner.ranks import launched_command
+from runner.util import processes
 
 
 def test_a_command_that_cannot_start_ends_the_launcher(
@@ -19,3 +21,12 @@ def test_a_command_that_cannot_start_ends_the_launcher(
     assert launched_command.main() == 127
     assert ended == [(7, "1")]
     assert "No such file or directory: '/no such/program'" in capfd.readouterr().err
+
+
+def test_the_end_of_a_launcher_that_stays_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(launched_command, "END_S", 0.0)
+    monkeypatch.setattr(launched_command, "GIVE_UP_S", 0.05)
+    with subprocess.Popen(["sleep", "1000"]) as launcher:
+        launched_command.end_children(launcher.pid, str(processes.start_time(launcher.pid)))
+        assert launcher.poll() is None
+        launcher.kill()
