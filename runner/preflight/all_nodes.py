@@ -112,8 +112,10 @@ def _hosts_of_job() -> list[str]:
 
 def _mpirun(profile: Profile, python: str) -> str | None:
     wanted = find_engine(profile.engine).preflight.mpirun
+    if wanted is None:
+        return None
     try:
-        return find_mpirun(wanted(profile), python).path if wanted is not None else None
+        return find_mpirun(wanted(profile), python, profile.launch.env).path
     except UserError:
         return None
 

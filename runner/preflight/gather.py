@@ -131,7 +131,7 @@ def _mpirun(
     if inside is not None:
         return None
     try:
-        return find_mpirun(_wanted_mpirun(profile, engine), python)
+        return find_mpirun(_wanted_mpirun(profile, engine), python, profile.launch.env if profile else None)
     except UserError:
         return None
 

@@ -7,6 +7,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -44,27 +45,32 @@ class MpirunProgram:
         return int(number) if number.isdecimal() else 0
 
 
-def find_mpirun(wanted: str | None, python: str) -> MpirunProgram:
+def find_mpirun(wanted: str | None, python: str, env: Mapping[str, str] | None = None) -> MpirunProgram:
     """Return the mpirun to use, which is started to ask for its version.
+
+    Args:
+        wanted: its path or name in the profile; None: the one that is found.
+        python: the interpreter of the ranks.
+        env: `launch.env`, which mpirun gets on top of the variables of this process.
 
     Raises:
         UserError: there is no mpirun, or it does not run.
     """
     path = locate_mpirun(wanted, python)
-    return _identify(_hydra_of_intel(path) or path)
+    return _identify(_hydra_of_intel(path, env or {}) or path)
 
 
-def _hydra_of_intel(path: str) -> str | None:
+def _hydra_of_intel(path: str, env: Mapping[str, str]) -> str | None:
     """Return the program that the mpirun of Intel MPI starts; None: another mpirun, or it needs that one.
 
     That mpirun is a shell script. It finds the program only on PATH, and ends at SIGTERM without it. Where
-    its variables are not set, it reads them from the file of an installation.
+    its variables are set neither here nor in `env`, it reads them from the file of an installation.
     """
     folder = Path(path).parent
     program, variables = folder / "mpiexec.hydra", folder.parent / "env" / "vars.sh"
     if Path(path).name != "mpirun" or not os.access(program, os.X_OK):
         return None
-    if variables.exists() and "I_MPI_ROOT" not in os.environ:
+    if variables.exists() and not {**os.environ, **env}.get("I_MPI_ROOT"):
         return None
     return str(program) if (folder / "hydra_bstrap_proxy").exists() else None
 

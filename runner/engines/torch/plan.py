@@ -84,7 +84,7 @@ def plan(profile: TorchProfile, run_dir: Path) -> Plan:
 
 def _rank_launch(profile: TorchProfile, python: str) -> RankLaunch:
     section = profile.launch.mpirun
-    mpirun = find_mpirun(section.path, python)
+    mpirun = find_mpirun(section.path, python, profile.launch.env)
     env = launch_env(mpirun, section) | profile.launch.env
     return RankLaunch(mpirun, section, profile.parallel.tp, env)
 

@@ -136,7 +136,7 @@ def _mpirun(profile: TrtllmProfile, python: str) -> MpirunProgram:
     if profile.launch.container:
         return usual
     try:
-        return find_mpirun(wanted, python)
+        return find_mpirun(wanted, python, profile.launch.env)
     except UserError:
         # A plan can be shown where nothing is installed; starting it reports what is missing.
         return usual

@@ -31,9 +31,7 @@ CONFIG = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "n
 @pytest.fixture(autouse=True)
 def one_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
     """Plans are the same wherever the tests run."""
-    monkeypatch.setattr(
-        torch, "find_mpirun", lambda wanted, python: MpirunProgram("/usr/bin/mpirun", "openmpi", "5")
-    )
+    monkeypatch.setattr(torch, "find_mpirun", lambda *_: MpirunProgram("/usr/bin/mpirun", "openmpi", "5"))
     monkeypatch.setattr(torch, "default_python", lambda: "/usr/bin/python3")
     monkeypatch.setattr(os, "geteuid", lambda: 1000)
 

@@ -29,9 +29,7 @@ def fixed_world(home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     for name, text in world.BUILT_IN.items():
         (built_in / f"{name}.yaml").write_text(text)
     monkeypatch.setattr(profile_store, "_built_in_dir", lambda: built_in)
-    monkeypatch.setattr(
-        plan, "find_mpirun", lambda wanted, python: MpirunProgram("/usr/bin/mpirun", "openmpi", "5")
-    )
+    monkeypatch.setattr(plan, "find_mpirun", lambda *_: MpirunProgram("/usr/bin/mpirun", "openmpi", "5"))
     monkeypatch.setattr(plan, "launch_env", lambda *_: {})
     monkeypatch.setattr(plan, "default_python", lambda: "/usr/bin/python3")
     monkeypatch.setattr(plan, "PROGRAM", Path("/usr/lib/trtbench/torch_benchmark.py"))

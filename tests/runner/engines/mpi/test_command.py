@@ -144,6 +144,7 @@ def test_a_script_of_intel_mpi_gives_way_to_its_program(
     (tmp_path / "env").mkdir()
     (tmp_path / "env" / "vars.sh").touch()
     assert find_mpirun(script, "python3").path == script
+    assert find_mpirun(script, "python3", {"I_MPI_ROOT": "/opt/impi"}).path == found.path
 
 
 def test_a_launcher_under_its_name_of_debian_is_one() -> None:
