@@ -18,13 +18,14 @@ from runner.engines.diagnosis import Diagnosis, describe_exit
 from runner.engines.mpi.fan_out import LAST
 from runner.nodes import messages as msg
 from runner.nodes.agent import TOKEN
-from runner.nodes.launcher import END_S, LauncherProcess
+from runner.nodes.launcher import END_S, agent_launcher
 from runner.nodes.peer import FIRST_READINGS, Peer
 from runner.nodes.question import Question
 from runner.plan.node_launch import NodeLaunch
 from runner.run import layout
 from runner.util.files import open_append, write_atomically
 from runner.util.launcher_frames import MARK, LineBuffer, Receiver, frames_in
+from runner.util.launcher_process import LauncherProcess
 from runner.util.node_names import match_hosts
 
 JOIN_S = 60.0
@@ -95,7 +96,7 @@ class NodeLink:
         self._process.start()
 
     def _launcher_process(self) -> LauncherProcess:
-        return LauncherProcess(self.launch, self.run_dir, self._token, self.first)
+        return agent_launcher(self.launch, self.run_dir, self._token, self.first)
 
     @property
     def pids(self) -> set[int]:
@@ -266,9 +267,8 @@ class NodeLink:
         self._process.flush()
 
     def _arrived(self) -> Iterator[ev.AnyEvent]:
-        pieces = self._process.pieces
-        while pieces:
-            t, piece = pieces.popleft()
+        while self._process.pieces:
+            t, piece = self._process.pieces.popleft()
             for line in self._lines.take(piece):
                 if MARK not in line:
                     self._keep(line)

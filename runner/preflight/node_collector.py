@@ -5,14 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import secrets
-import selectors
 import signal
-import subprocess
 import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import IO
 
 import msgspec
 
@@ -21,6 +18,7 @@ from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong, decode
 from runner.util import processes
 from runner.util.daemon import IMPORT_ROOT
 from runner.util.launcher_frames import MARK, Frame, LineBuffer, Receiver, frames_in
+from runner.util.launcher_process import END_S, LauncherProcess
 from runner.util.node_names import match_hosts
 
 LIMIT_S = 60.0
@@ -32,8 +30,6 @@ PING_S = 0.02
 PONG_S = 1.0
 """seconds to wait for the answer to the last ping"""
 POLL_S = 0.3
-END_S = 1.0
-"""seconds that the launcher may take to end"""
 _PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from runner.nodes.node_facts import main; main()"
 _LINES = 60
 _MOST_FRAMES = 400
@@ -101,20 +97,12 @@ def ask_nodes(
     """
     program = [launch.python, "-c", _PROGRAM, str(IMPORT_ROOT), msgspec.json.encode(questions).decode()]
     tag = f"nodes-{secrets.token_hex(4)}"
+    env = {**os.environ, **launch.env, processes.TAG: tag}
+    process = LauncherProcess([*launch.argv, *program], env)
     began, began_wall = time.monotonic(), time.time()
-    try:
-        process = subprocess.Popen(
-            [*launch.argv, *program],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env={**os.environ, **launch.env, processes.TAG: tag},
-            start_new_session=True,
-            bufsize=0,
-        )
-    except OSError as error:
-        line = f"{launch.argv[0] if launch.argv else launch.python}: {error.strerror}"
-        return NodeReport(launch, silent=tuple(launch.hosts), lines=(line,))
+    process.start()
+    if process.problem:
+        return NodeReport(launch, silent=tuple(launch.hosts), lines=(process.problem,))
     conversation = _Conversation(process, launch.nodes, {0: (began, began_wall)})
     try:
         conversation.hold(began + limit_s, is_cancelled)
@@ -164,7 +152,7 @@ def _report(launch: NodeLaunch, talk: _Conversation, began: float, exit_code: in
 class _Conversation:
     """The messages from and to the nodes while the launcher runs."""
 
-    process: subprocess.Popen[bytes]
+    process: LauncherProcess
     expected: int
     sent: dict[int, tuple[float, float]]
     """number of a ping -> when it was sent: monotonic and time of day, seconds"""
@@ -178,20 +166,12 @@ class _Conversation:
     ended: float = 0.0
     _receivers: dict[str, Receiver] = field(default_factory=dict)
     """by the id of the sender"""
-    _buffers: dict[int, LineBuffer] = field(default_factory=dict)
-    """by the descriptor of the stream"""
-    _selector: selectors.DefaultSelector = field(default_factory=selectors.DefaultSelector)
+    _buffer: LineBuffer = field(default_factory=lambda: LineBuffer(limit=4096))
     _answered_last: set[str] = field(default_factory=set)
-
-    def __post_init__(self) -> None:
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            os.set_blocking(stream.fileno(), False)
-            self._selector.register(stream, selectors.EVENT_READ, data=stream)
 
     def hold(self, deadline: float, is_cancelled: Callable[[], bool]) -> None:
         """Wait for the answers of all nodes, then measure their clocks."""
-        while len(self.answers) < self.expected and self._selector.get_map():
+        while len(self.answers) < self.expected and not self.process.is_drained:
             until = deadline - PONG_S
             if self.answers and len(self.answers) == len(self.clocks):
                 until = min(until, self.last_answer + START_S)
@@ -200,15 +180,15 @@ class _Conversation:
                 self.is_late, self.ended = True, time.monotonic()
                 break
             self._read(min(rest, POLL_S))
-        if self.answers and self._selector.get_map():
+        if self.answers and not self.process.is_drained:
             self._measure_clocks()
 
     def _measure_clocks(self) -> None:
         for number in range(1, PINGS + 1):
             self.sent[number] = time.monotonic(), time.time()
-            self._send(f"ping {number}")
+            self.process.write(b"ping %d" % number)
             until = time.monotonic() + (PING_S if number < PINGS else PONG_S)
-            while len(self._answered_last) < len(self.answers) and self._selector.get_map():
+            while len(self._answered_last) < len(self.answers) and not self.process.is_drained:
                 rest = until - time.monotonic()
                 if rest <= 0:
                     break
@@ -216,48 +196,24 @@ class _Conversation:
 
     def end(self) -> None:
         """End the processes of all nodes and the launcher."""
-        self._send("end")
-        assert self.process.stdin is not None
-        with contextlib.suppress(OSError):
-            self.process.stdin.close()
+        self.process.write(b"end")
+        self.process.close()
         until = time.monotonic() + END_S
-        while self._selector.get_map() and time.monotonic() < until:
+        while not self.process.is_drained and time.monotonic() < until:
             self._read(0.1)
-        for signal_number in (signal.SIGTERM, signal.SIGKILL):
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                self.process.wait(1.0)
-                break
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(self.process.pid, signal_number)
-        self.process.wait()
-        self._selector.close()
-        for stream in (self.process.stdout, self.process.stderr):
-            assert stream is not None
-            stream.close()
-
-    def _send(self, line: str) -> None:
-        assert self.process.stdin is not None
-        if self.process.stdin.closed:
-            return
-        with contextlib.suppress(OSError):
-            self.process.stdin.write(line.encode() + b"\n")
+        self.process.end()
 
     def _read(self, timeout: float) -> None:
-        for key, _ in self._selector.select(timeout):
-            self._take(key.data)
-
-    def _take(self, stream: IO[bytes]) -> None:
-        content = os.read(stream.fileno(), 1 << 16)
-        if not content:
-            self._selector.unregister(stream)
-        buffer = self._buffers.setdefault(stream.fileno(), LineBuffer(limit=4096))
-        now = time.monotonic()
-        for line in buffer.take(content):
-            if MARK in line:
-                for frame in frames_in(line):
-                    self._hear(frame, now)
-            elif text := line.decode(errors="replace").strip():
-                self.lines.append(text)
+        """Take what arrives; without anything, wait at most for a time (s)."""
+        self.process.wait(timeout)
+        while self.process.pieces:
+            t, piece = self.process.pieces.popleft()
+            for line in self._buffer.take(piece):
+                if MARK in line:
+                    for frame in frames_in(line):
+                        self._hear(frame, t / 1e9)
+                elif text := line.decode(errors="replace").strip():
+                    self.lines.append(text)
 
     def _hear(self, frame: Frame, now: float) -> None:
         if frame.number > _MOST_FRAMES:
@@ -273,7 +229,7 @@ class _Conversation:
                 self._time(sender, message, now)
         if sender in self.answers and frame.number and (contents or not frame.more):
             # Also when it comes again: the acknowledgement may have been lost.
-            self._send(f"ack {sender}")
+            self.process.write(b"ack " + sender.encode())
 
     def _time(self, sender: str, pong: Pong, now: float) -> None:
         sent, sent_wall = self.sent[pong.ping]

@@ -46,7 +46,8 @@ def test_two_processes_answer_as_two_nodes(tmp_path: Path) -> None:
 
 
 def test_a_launcher_that_ends_is_named_with_its_reason(tmp_path: Path) -> None:
-    lines = "echo 'ssh: connect to host node2 port 22: Connection refused' >&2; exit 255"
+    # The child that it leaves keeps its output open.
+    lines = "sleep 1000 & echo 'ssh: connect to host node2 port 22: Connection refused' >&2; exit 255"
     found = checks(tmp_path, ["sh", "-c", lines], tmp_path)
     text = "0 of 2 nodes answered\nssh: connect to host node2 port 22: Connection refused"
     assert list(found.values()) == [Check("nodes", "fail", text, f"ssh node2 {sys.executable} --version")]
