@@ -48,6 +48,8 @@ _WARNING = re.compile(
     r"\[(?:W|I|V|WARN|WARNING|INFO|DEBUG|VERBOSE)\]|^\[[WI]\d{4} |Warning: |(?<!NCCL )\bWARN(?:ING)?\b"
 )
 """A line of a logger below level error. NCCL logs its errors as warnings."""
+_RANK_PREFIX = re.compile(r"^\[rank\d+\]: ?")
+"""What PyTorch puts before its log lines and uncaught exceptions once a rank has its process group."""
 _RULE = re.compile(r"^[-=*_]{10,}$")
 _SLURM = re.compile(r"(?:srun|slurmstepd[\w-]*): ")
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[ -/]*[@-~]|[\x00-\x08\x0b-\x1f\x7f]")
@@ -97,6 +99,7 @@ class Diagnosis:
             self.tail.append(line)
         if _IRRELEVANT.search(line):
             return
+        line = _RANK_PREFIX.sub("", line)
         raised = self._in_traceback and _EXCEPTION.match(line) is not None
         self._look_up(line, raised=raised or _WHAT.match(line) is not None)
         if not self.signal and (found := _SIGNAL.search(line)):

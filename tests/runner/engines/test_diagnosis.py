@@ -32,6 +32,13 @@ def test_the_first_of_chained_exceptions_is_the_cause() -> None:
     assert cause_of(CHAINED) == "a rank raised RuntimeError: Executing TRT engine failed step=0!"
 
 
+def test_an_exception_of_a_rank_of_pytorch_is_the_cause() -> None:
+    """As PyTorch prints it after `init_process_group`."""
+    lines = ["Traceback (most recent call last):", '  File "x.py", line 4, in f', "ValueError: boom"]
+    output = "\n".join(f"[rank3]: {line}" for line in lines)
+    assert cause_of(output) == "a rank raised ValueError: boom"
+
+
 @pytest.mark.parametrize(
     ("output", "who"),
     [
