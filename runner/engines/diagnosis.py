@@ -77,6 +77,10 @@ class Diagnosis:
     known: tuple[str, str] | None = None
     """cause and remedy of the known failure; None: none was found"""
     exception: str = ""
+    """the first one: others are often raised because of it, in the same rank or in others"""
+    later_exception: str = ""
+    """the first one of the last tracebacks that follow more than `SAME_MOMENT` lines of other output: the
+    program may have survived those before"""
     signal: str = ""
     crashed_rank: int | None = None
     crashed_pid: int | None = None
@@ -85,6 +89,13 @@ class Diagnosis:
     """the first line that a logger marks as an error"""
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=5))
     _in_traceback: bool = False
+    _is_ignored: bool = False
+    """Python said before the next traceback that it continues"""
+    _lines_since_traceback: int = 0
+    _is_later: bool = False
+    """the traceback follows other output"""
+    _known_exception: str = ""
+    """the first of the tracebacks in which the known failure was found; empty: it was found elsewhere"""
     _known_at: tuple[int, int] | None = None
     """0, or `_DOUBTFUL` or `_SUMMARY`; and the place in the tables: lower ones say more"""
     _lines_since_known: int = 0
@@ -101,19 +112,30 @@ class Diagnosis:
             return
         line = _RANK_PREFIX.sub("", line)
         raised = self._in_traceback and _EXCEPTION.match(line) is not None
+        self._look_for_exception(line, raised=raised)
         self._look_up(line, raised=raised or _WHAT.match(line) is not None)
         if not self.signal and (found := _SIGNAL.search(line)):
             self.signal = found["a"] or found["b"]
         self._look_for_process(line)
         if not self.error and (match := _ERROR.search(line)):
             self.error = match["log"] or match["what"]
-        if self.exception:
-            return
+
+    def _look_for_exception(self, line: str, *, raised: bool) -> None:
+        """Keep the first exception, and the first one after other output.
+
+        Of chained tracebacks the first is the cause; the later ones occurred while handling it.
+        """
         if line.startswith("Traceback (most recent call last)"):
-            self._in_traceback = True
+            self._is_later = self._is_later or self._lines_since_traceback > SAME_MOMENT
+            self._in_traceback = not self._is_ignored
         elif raised:
-            # Of chained tracebacks the first is the cause; the later ones occurred while handling it.
-            self.exception = line
+            if not self.exception:
+                self.exception, self._is_later = line, False
+            elif self._is_later:
+                self.later_exception, self._is_later = line, False
+            self._in_traceback = False
+        self._lines_since_traceback = 0 if raised or self._in_traceback else self._lines_since_traceback + 1
+        self._is_ignored = line.startswith("Exception ignored ")
 
     def _look_for_process(self, line: str) -> None:
         """Keep rank and pid of the first process that a signal ended."""
@@ -153,6 +175,8 @@ class Diagnosis:
             if failure.pattern.search(line):
                 doubt = _SUMMARY if failure.sums_up else _DOUBTFUL if failure.may_go_on and not raised else 0
                 self._keep(failure, (doubt, at))
+                if raised and not self._known_exception and self._known_at == (doubt, at):
+                    self._known_exception = self.later_exception or self.exception
                 return
 
     def _keep(self, failure: KnownFailure, at: tuple[int, int]) -> None:
@@ -161,15 +185,18 @@ class Diagnosis:
         if was is None or at < was or (at == was and was[0] == _DOUBTFUL):
             if was is None or was[0] == _DOUBTFUL:
                 self._lines_since_known = 0
-            self.known, self._known_at = (failure.cause, failure.remedy), at
+            self.known, self._known_at, self._known_exception = (failure.cause, failure.remedy), at, ""
 
     def cause(self, exit_code: int | None) -> tuple[str, str]:
         """Return the cause of a failure and its remedy (may be empty)."""
         if self.known is not None:
             cause, remedy = self.known
-            return (f"{cause} ({_in_short(self.exception)})" if self.exception else cause), remedy
+            return (f"{cause} ({_in_short(raised)})" if (raised := self.known_exception) else cause), remedy
         if self.exception:
-            return f"a rank raised {self.exception}", ""
+            # Which of the two is the cause is not known: other ranks can fail long after the first.
+            again = self.later_exception in ("", self.exception)
+            later = "" if again else f", and after other output {self.later_exception}"
+            return f"a rank raised {self.exception}{later}", ""
         if self.signal:
             return f"{self.crashed} crashed: {self.signal}{self.first_error}", _REMEDIES.get(self.signal, "")
         if crash := _crash(exit_code):
@@ -181,6 +208,11 @@ class Diagnosis:
             )
         last = f"; its last line: {self.tail[-1]}" if self.tail else "; it printed nothing"
         return f"the program ended with {describe_exit(exit_code)}{self.first_error or last}", ""
+
+    @property
+    def known_exception(self) -> str:
+        """The first exception of the tracebacks with the known failure, else of all; empty: none."""
+        return self._known_exception or self.exception
 
     @property
     def may_be_of_disk(self) -> bool:

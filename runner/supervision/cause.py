@@ -94,7 +94,7 @@ def _with_full_disk(
     full = f"the disk of {' and of '.join(names)} was full"
     remedy = "make room there and run it again"
     if diagnosis.known is not None:
-        return (f"{full} ({diagnosis.exception})" if diagnosis.exception else full), remedy
+        return (f"{full} ({why})" if (why := diagnosis.known_exception) else full), remedy
     return (f"{full}: {cause}" if sure else f"{cause}; {full} at that time"), remedy
 
 

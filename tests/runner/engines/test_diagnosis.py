@@ -32,6 +32,30 @@ def test_the_first_of_chained_exceptions_is_the_cause() -> None:
     assert cause_of(CHAINED) == "a rank raised RuntimeError: Executing TRT engine failed step=0!"
 
 
+def raised(text: str) -> str:
+    return f'Traceback (most recent call last):\n  File "x.py", line 4, in f\n{text}\n'
+
+
+def test_an_exception_after_other_output_is_named_too() -> None:
+    """The program has survived the first one, or other ranks failed of it much later."""
+    first, last = raised("ImportError: no kernels"), raised("ValueError: x") + raised("OSError: y")
+    went_on = "step\n" * (SAME_MOMENT + 1)
+    assert cause_of(first + last) == "a rank raised ImportError: no kernels"
+    both = "a rank raised ImportError: no kernels, and after other output ValueError: x"
+    assert cause_of(first + went_on + last) == both
+    assert cause_of(first + went_on + raised("KeyError: z") + went_on + last) == both
+    assert cause_of(first + went_on + first) == "a rank raised ImportError: no kernels"
+    memory = raised("RuntimeError: CUDA out of memory")
+    known = "a GPU ran out of memory (RuntimeError: CUDA out of memory)"
+    assert cause_of(first + went_on + memory) == known
+    assert cause_of(first + memory) == "a GPU ran out of memory (ImportError: no kernels)"
+
+
+def test_an_exception_that_python_ignores_is_no_cause() -> None:
+    ignored = "Exception ignored in: <function Engine.__del__ at 0x7f>\n" + raised("TypeError: x")
+    assert cause_of(ignored + raised("ValueError: y")) == "a rank raised ValueError: y"
+
+
 def test_an_exception_of_a_rank_of_pytorch_is_the_cause() -> None:
     """As PyTorch prints it after `init_process_group`."""
     lines = ["Traceback (most recent call last):", '  File "x.py", line 4, in f', "ValueError: boom"]
