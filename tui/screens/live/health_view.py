@@ -89,7 +89,7 @@ def health_sections(feed: Feed, cache: LiveViewCache) -> tuple[HelpSection, ...]
         sections.append(("ranks", _rank_lines(state, now)))
     if steady is not None:
         if badge is not None:
-            detail = badge.detail if steady.verdict == "STEADY" and badge.detail else steady.sentence
+            detail = badge.detail if steady.verdict == "STEADY" else steady.sentence
             sections.append(("steadiness", ((badge.word, detail),)))
         sections.append(_outlier_section(state, slow, moves=steady.change != 0))
     return tuple(sections)

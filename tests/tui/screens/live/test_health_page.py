@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import random
 from pathlib import Path
 
 import pytest
 
 from tests.support import recorded_runs, recorder
 from tests.support.recorder import Recorder
+from tests.support.simulated import latencies
 from tests.tui.cockpit import text_of
 from tests.tui.screens.live.support import SIZE, Cockpit, settled
 from tui.framework.rows import Rows
@@ -48,6 +50,17 @@ def test_the_health_overlay_contains_the_warning_of_the_screen(tmp_path: Path) -
     (warning, *_) = make_live_view(feed).health.lines
     assert "the latency drifts by" in warning
     assert ("", warning) in dict(health_sections(feed, LiveViewCache()))["findings"]
+
+
+def test_a_verdict_that_says_everything_is_said_once(tmp_path: Path) -> None:
+    run = Recorder()
+    run.begin()
+    run.begin_configuration()
+    for i, latency in enumerate(latencies(40, random.Random(1), mean=6300.0)):
+        run.iterate(1, first=i, base_ms=latency)
+    feed = run.feed(tmp_path)
+    feed.drain(1.0)
+    assert dict(health_sections(feed, LiveViewCache()))["steadiness"] == (("STEADY", ""),)
 
 
 async def test_health_of_a_stall_has_the_stacks_of_the_ranks(
