@@ -23,8 +23,19 @@ OPENING_S = 0.5
 class KeyFooter(Panel[FooterLine]):
     """Shows the keys that are valid now; a click on one runs its action."""
 
+    _is_covered = False
+
     def __init__(self) -> None:
-        super().__init__(_draw_footer, id="footer")
+        super().__init__(self._draw_footer, id="footer")
+
+    def _draw_footer(self, footer: FooterLine, width: int, height: int) -> list[Row]:
+        return [footer_row(() if self._is_covered else footer.keys, width, footer.note)]
+
+    def cover(self, *, covered: bool) -> None:
+        """Show no keys while a dialog has them: those of the screen below it would not work."""
+        if covered != self._is_covered:
+            self._is_covered = covered
+            self._redraw()
 
     async def on_click(self, event: events.Click) -> None:
         offset = event.get_content_offset(self)
@@ -34,10 +45,6 @@ class KeyFooter(Panel[FooterLine]):
             if start <= offset.x < end:
                 event.stop()
                 await self.screen.run_action(key.action)
-
-
-def _draw_footer(footer: FooterLine, width: int, height: int) -> list[Row]:
-    return [footer_row(footer.keys, width, footer.note)]
 
 
 class KeyedScreen(RowMovement, Screen[None]):
@@ -76,6 +83,14 @@ class KeyedScreen(RowMovement, Screen[None]):
     def show_keys(self, note: str = "") -> None:
         """Update the footer."""
         self.query_one(KeyFooter).update(FooterLine(tuple(self.footer_keys()), note))
+
+    def on_screen_suspend(self) -> None:
+        for footer in self.query(KeyFooter):
+            footer.cover(covered=True)
+
+    def on_screen_resume(self) -> None:
+        for footer in self.query(KeyFooter):
+            footer.cover(covered=False)
 
     def is_key_enabled(self, key: Key) -> bool:
         """Check whether the action of a key is enabled now."""

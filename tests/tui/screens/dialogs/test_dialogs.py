@@ -6,6 +6,7 @@ import pytest
 from textual.app import App
 
 from runner.cli.places import RunsPlace
+from tests.support.world import widget_text
 from tui.app import TrtbenchApp
 from tui.framework.rows import Panel
 from tui.screens.dialogs.confirm import ConfirmScreen
@@ -53,8 +54,10 @@ async def test_only_a_click_outside_closes_the_help() -> None:
         await app.push_screen(HelpScreen("home"))
         await pilot.click("#help", offset=(5, 5))
         assert isinstance(app.screen, HelpScreen)
+        assert widget_text(app.screen_stack[-2], "#footer") == "", "its keys would not work now"
         await pilot.click(offset=(1, 1))
         assert not isinstance(app.screen, HelpScreen)
+        assert "quit" in widget_text(app.screen, "#footer")
 
 
 async def test_the_help_can_be_filtered() -> None:
