@@ -204,8 +204,10 @@ class FleetScreen(KeyedScreen):
             place = _place_of(item)
         elif isinstance(item, FoundRun) and item.run.sweep is not None:
             place = item.host, item.run.sweep.sweep
-        is_listed = self._data is not None and place in map(_place_of, self._data.runs)
-        return place if place is not None and is_listed and (place in self._unfolded) != unfold else None
+        items = self._data.runs if self._data is not None else ()
+        if place is None or place not in {_place_of(one) for one in items}:
+            return None
+        return place if (place in self._unfolded) != unfold else None
 
     def action_unfold(self) -> None:
         if (place := self._sweep_to_fold(unfold=True)) is not None:
