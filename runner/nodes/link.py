@@ -267,7 +267,7 @@ class NodeLink:
         self._process.flush()
 
     def _arrived(self) -> Iterator[ev.AnyEvent]:
-        while self._process.pieces:
+        for _ in range(len(self._process.pieces)):
             t, piece = self._process.pieces.popleft()
             for line in self._lines.take(piece):
                 if MARK not in line:

@@ -204,16 +204,17 @@ class _Conversation:
         self.process.end()
 
     def _read(self, timeout: float) -> None:
-        """Take what arrives; without anything, wait at most for a time (s)."""
+        """Take one piece of what arrives; without any, wait at most for a time (s)."""
         self.process.wait(timeout)
-        while self.process.pieces:
-            t, piece = self.process.pieces.popleft()
-            for line in self._buffer.take(piece):
-                if MARK in line:
-                    for frame in frames_in(line):
-                        self._hear(frame, t / 1e9)
-                elif text := line.decode(errors="replace").strip():
-                    self.lines.append(text)
+        if not self.process.pieces:
+            return
+        t, piece = self.process.pieces.popleft()
+        for line in self._buffer.take(piece):
+            if MARK in line:
+                for frame in frames_in(line):
+                    self._hear(frame, t / 1e9)
+            elif text := line.decode(errors="replace").strip():
+                self.lines.append(text)
 
     def _hear(self, frame: Frame, now: float) -> None:
         if frame.number > _MOST_FRAMES:

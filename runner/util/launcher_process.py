@@ -19,10 +19,13 @@ from typing import IO
 
 MOST_WAITING = 1 << 20
 """bytes for a launcher that does not read; more are dropped, as commands are repeated"""
+MOST_PIECES = 256
+"""of 64 KiB at most; a launcher that prints more waits until they are taken"""
 DRAIN_S = 1.0
 """How long the output of a launcher that has ended may still come: a child of it can keep the pipe open."""
 END_S = 1.0
 """How long a launcher may take to end by itself, and after each signal."""
+_FULL_S = 0.01
 
 
 @dataclass
@@ -46,6 +49,8 @@ class LauncherProcess:
     _out: bytearray = field(default_factory=bytearray)
     _reader: threading.Thread | None = None
     _arrived: threading.Event = field(default_factory=threading.Event)
+    _is_over: bool = False
+    """nothing is taken any more"""
     _ended_at: float = 0.0
     """when its end was noticed (monotonic, s)"""
 
@@ -75,8 +80,12 @@ class LauncherProcess:
     def _follow(self, output: IO[bytes]) -> None:
         with contextlib.suppress(OSError), output:
             while piece := os.read(output.fileno(), 1 << 16):
+                if self._is_over:
+                    continue
                 self.pieces.append((time.monotonic_ns(), piece))
                 self._arrived.set()
+                while len(self.pieces) >= MOST_PIECES and not self._is_over:
+                    time.sleep(_FULL_S)
         self._arrived.set()
 
     def wait(self, timeout: float) -> None:
@@ -149,3 +158,4 @@ class LauncherProcess:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(self.pid, number)
         self.exit_code = self._child.wait()
+        self._is_over = True

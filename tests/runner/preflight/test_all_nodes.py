@@ -13,7 +13,8 @@ from runner.plan.job_request import JobRequest
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Plan
 from runner.preflight.all_nodes import check_nodes
-from runner.preflight.node_answer import NetworkInterface, NodeAnswer, Pong, decode_message
+from runner.preflight.node_answer import NetworkInterface, NodeAnswer, NodeQuestions, Pong, decode_message
+from runner.preflight.node_collector import ask_nodes
 from runner.util.launcher_frames import Receiver, encode, frames_in, frames_of
 from tests.support.machine_facts import flagship
 from tests.support.paths import TESTS
@@ -51,6 +52,13 @@ def test_a_launcher_that_ends_is_named_with_its_reason(tmp_path: Path) -> None:
     found = checks(tmp_path, ["sh", "-c", lines], tmp_path)
     text = "0 of 2 nodes answered\nssh: connect to host node2 port 22: Connection refused"
     assert list(found.values()) == [Check("nodes", "fail", text, f"ssh node2 {sys.executable} --version")]
+
+
+def test_a_launcher_that_prints_without_end_is_ended() -> None:
+    argv = ["sh", "-c", "yes"]
+    launch = NodeLaunch(launcher="openmpi", argv=argv, python="python3", nodes=2, hosts=["a", "b"])
+    report = ask_nodes(launch, NodeQuestions(probe=[]), limit_s=1.1)
+    assert (report.is_late, report.silent, report.lines[-1]) == (True, ("a", "b"), "y")
 
 
 def test_nodes_of_a_job_are_not_known_before_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
