@@ -100,6 +100,8 @@ class HomeListing(HomeSelection):
             # Mounting the panes earlier would draw them empty first.
             with self.app.batch_update():
                 await self.query_one("#home-body").mount(*create_panes())
+                if not self.query("#profile-list"):
+                    return  # the dashboard was left while the panes were mounted
                 self.opening = False
                 self._list.focus()
                 self.show_list()
