@@ -12,9 +12,9 @@ from runner.metrics.request_log import (
     MEASURED,
     REQUESTS_SOURCE,
     mean_estimate,
+    of_log,
     of_requests,
     percentile_estimate,
-    request_log,
     streamed_mean,
 )
 
@@ -45,10 +45,7 @@ def _percentile(
 ) -> Callable[[MetricContext], Computed | None]:
     """Compute a percentile of the requests."""
 
-    def compute(context: MetricContext) -> Computed | None:
-        log = request_log(context)
-        if log is None:
-            return None
+    def percentile(log: RequestLog) -> Computed:
         sample = sample_of(log)
         if not sample.n:
             return Computed(None, 0)
@@ -56,7 +53,7 @@ def _percentile(
         approximate = "" if sample.exact else "from a histogram, within 0.05 %"
         return Computed(sample.percentile(q), sample.n, few or approximate)
 
-    return compute
+    return of_log(percentile)
 
 
 REQUEST_LATENCY = Metric(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from runner.metrics.context import MetricContext, effective_number
 from runner.metrics.metric import Computed
@@ -12,6 +12,7 @@ from runner.stats.intervals import Estimate, PercentileEstimate, mean_of
 if TYPE_CHECKING:
     from runner.state.serving import OrderedSample, RequestLog
 
+T = TypeVar("T")
 REQUESTS_SOURCE = "every request of trtllm-bench's request file, else its report"
 MEASURED = "requests that were measured"
 FILED = "From the request file (1.0 and later) where there is one, else as reported by trtllm-bench."
@@ -24,14 +25,19 @@ def request_log(context: MetricContext) -> RequestLog | None:
     return log if log is not None and log.latency.n and log.seconds > 0 else None
 
 
+def of_log(compute: Callable[[RequestLog], T | None]) -> Callable[[MetricContext], T | None]:
+    """Compute from the finished requests; None without a request file."""
+
+    def computed(context: MetricContext) -> T | None:
+        log = request_log(context)
+        return None if log is None else compute(log)
+
+    return computed
+
+
 def of_requests(number: Callable[[RequestLog], float]) -> Callable[[MetricContext], Computed | None]:
     """Compute a metric by a function of the finished requests."""
-
-    def compute(context: MetricContext) -> Computed | None:
-        log = request_log(context)
-        return None if log is None else Computed(number(log), log.latency.n)
-
-    return compute
+    return of_log(lambda log: Computed(number(log), log.latency.n))
 
 
 def streamed_mean(
@@ -39,38 +45,25 @@ def streamed_mean(
 ) -> Callable[[MetricContext], Computed | None]:
     """Compute the mean of a number that exists only when tokens are streamed."""
 
-    def compute(context: MetricContext) -> Computed | None:
-        log = request_log(context)
-        if log is None:
-            return None
+    def mean(log: RequestLog) -> Computed:
         sample = sample_of(log)
         return Computed(sample.mean, sample.n) if sample.n else Computed(None, 0, "tokens were not streamed")
 
-    return compute
+    return of_log(mean)
 
 
 def mean_estimate(
     sample_of: Callable[[RequestLog], OrderedSample],
 ) -> Callable[[MetricContext], Estimate | None]:
     """Estimate the mean of a time over requests; neighbours in the request file are correlated."""
-
-    def estimate(context: MetricContext) -> Estimate | None:
-        log = request_log(context)
-        return None if log is None else sample_mean(sample_of(log))
-
-    return estimate
+    return of_log(lambda log: sample_mean(sample_of(log)))
 
 
 def percentile_estimate(
     sample_of: Callable[[RequestLog], OrderedSample], q: float
 ) -> Callable[[MetricContext], Estimate | None]:
     """Estimate a percentile of a time over requests."""
-
-    def estimate(context: MetricContext) -> Estimate | None:
-        log = request_log(context)
-        return None if log is None else sample_percentile(sample_of(log), q)
-
-    return estimate
+    return of_log(lambda log: sample_percentile(sample_of(log), q))
 
 
 def sample_mean(sample: OrderedSample) -> Estimate | None:
