@@ -26,6 +26,9 @@ class KnownFailure(NamedTuple):
 
 OUT_OF_GPU_MEMORY = "a GPU ran out of memory"
 OUT_OF_MEMORY = "the machine's own memory (not the GPU's) ran out"
+_LESS_GPU_MEMORY = (
+    "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)"
+)
 _VISIBLE = "make one visible: CUDA_VISIBLE_DEVICES in launch.env, or --gpus all for a container"
 
 
@@ -44,50 +47,46 @@ def known_failure(
 
 # The first entry that matches a line wins. A pattern names an exception where programs also warn of the same.
 KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
-    KnownFailure(
-        re.compile(r"attempt to run as root", re.I),
+    known_failure(
+        r"(?i)attempt to run as root",
         "mpirun refuses to start ranks as root",
         "set both OMPI_ALLOW_RUN_AS_ROOT=1 and OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1 in launch.env",
     ),
-    KnownFailure(
-        re.compile(r"not enough slots available", re.I),
+    known_failure(
+        r"(?i)not enough slots available",
         "mpirun refuses to start more ranks than there are cores",
         "lower parallel.tp, or add --oversubscribe to launch.mpirun.args",
     ),
-    KnownFailure(
-        re.compile(r"No space left on device|Disk quota exceeded", re.I),
+    known_failure(
+        r"(?i)No space left on device|Disk quota exceeded",
         "a disk is full",
         "free space on the disk of the run directory and of /dev/shm",
         of_disk=True,
     ),
-    KnownFailure(
-        re.compile(r"CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError", re.I),
+    known_failure(
+        r"(?i)CUDA out of memory|torch\.(?:cuda\.)?OutOfMemoryError",
         OUT_OF_GPU_MEMORY,
-        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+        _LESS_GPU_MEMORY,
     ),
-    KnownFailure(
-        re.compile(
-            r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|^MemoryError\b|std::bad_alloc"
-        ),
+    known_failure(
+        r"DefaultCPUAllocator: (?:can't allocate|not enough) memory|^MemoryError\b|std::bad_alloc",
         OUT_OF_MEMORY,
         "lower benchmark.batch_size or the lengths, or end other programs that use memory",
     ),
-    KnownFailure(
-        re.compile(r"^slurmstepd.*Detected \d+ oom[-_]kill event"),
+    known_failure(
+        r"^slurmstepd.*Detected \d+ oom[-_]kill event",
         "a node killed ranks that used more memory than the job had asked for",
         "ask for more: --mem=0 in launch.slurm.extra is all memory of a node",
     ),
     # help-errmgr-base.txt of Open MPI 4 and of PRRTE, which Open MPI 5 starts ranks with.
-    KnownFailure(
-        re.compile(
-            r"(?:ORTE|PRTE) (?:has lost communication with a remote daemon|daemon has unexpectedly failed)"
-            r"|was unable to reliably start one or more daemons"
-        ),
+    known_failure(
+        r"(?:ORTE|PRTE) (?:has lost communication with a remote daemon|daemon has unexpectedly failed)"
+        r"|was unable to reliably start one or more daemons",
         "mpirun has no connection to its daemon on another host",
         "see whether that host is reachable (`ssh HOST true`) and what its kernel log says",
     ),
-    KnownFailure(
-        re.compile(r"No module named '(?:torch|mpi4py)"),
+    known_failure(
+        r"No module named '(?:torch|mpi4py)",
         "the interpreter of the ranks has no torch or no mpi4py",
         f"install them there ({install_extra('torch')}), or set launch.python to one that has them",
     ),
@@ -96,12 +95,12 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         r"CUDA runtime error in .*: out of memory|CUDA error: out of memory"
         r"|CUDA_ERROR_OUT_OF_MEMORY|cudaErrorMemoryAllocation",
         OUT_OF_GPU_MEMORY,
-        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+        _LESS_GPU_MEMORY,
     ),
     known_failure(  # TensorRT leaves out a tactic that does not fit, and continues to build
         r"Cuda Runtime \(out of memory\)",
         OUT_OF_GPU_MEMORY,
-        "lower benchmark.batch_size or the lengths, or spread the model over more GPUs (parallel.tp)",
+        _LESS_GPU_MEMORY,
         may_go_on=True,
     ),
     known_failure(
