@@ -105,7 +105,7 @@ def test_a_failed_run_is_not_checked_and_leaves_its_log(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_cancelled_job_stops_its_run_at_once(tmp_path: Path, number: signal.Signals) -> None:
-    os.mkfifo(tmp_path / "never")  # nobody writes: the run does not end
+    os.mkfifo(tmp_path / "never")  # it has no writer, so the run does not end
     with started(tmp_path, WAIT_FOR=str(tmp_path / "never")) as step:
         calls = tmp_path / "calls"
         wait_for(lambda: calls.exists() and "wait" in calls.read_text(), "the script waits for the run")
