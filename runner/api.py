@@ -25,7 +25,6 @@ from typing import TYPE_CHECKING, Any, Literal
 from runner import events as ev
 from runner.compare import Comparison, load_sides
 from runner.compare import compare as compare_sides
-from runner.errors import UserError
 from runner.events.journal import EventReader
 from runner.export import iterations_csv, table_csv
 from runner.export.run_data import RunData
@@ -37,6 +36,7 @@ from runner.history.run_entry import RunEntry
 from runner.report.environment import Environment
 from runner.report.model import Report
 from runner.run import layout
+from runner.util.errors import UserError
 
 if TYPE_CHECKING:
     from runner.plan.plan import Plan

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from runner.errors import UserError
 from runner.util import disk
+from runner.util.errors import UserError
 
 MIN_FREE_BYTES = 16 << 20
 """disk space of a short run, including what it reserves for its end"""

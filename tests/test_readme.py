@@ -11,9 +11,9 @@ import yaml
 
 from runner import paths
 from runner.cli import main
-from runner.errors import install_extra
 from runner.profile import settings
 from runner.profile.file import load_text
+from runner.util.errors import install_extra
 from tests.support.paths import ROOT
 
 READMES = ("README.md", "README.zh-CN.md")

@@ -26,8 +26,8 @@ from runner.cli.places import (
     RunsPlace,
     sweep_place,
 )
-from runner.errors import UserError
 from runner.util.console import control_terminal
+from runner.util.errors import UserError
 from runner.util.themes import THEME_NAMES
 from runner.util.threads import on_thread_error
 from tui.framework import lifecycle

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, cast
 from textual.command import Hit, Hits, Provider
 from textual.screen import Screen
 
-from runner.errors import UserError
 from runner.history.reader import RunHistory
 from runner.history.run_entry import RunEntry
 from runner.profile import store
+from runner.util.errors import UserError
 from tui.framework.run_header import short_id
 from tui.framework.screen import KeyedScreen
 from tui.relative_time import format_timestamp

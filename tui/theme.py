@@ -17,7 +17,7 @@ from textual.app import App
 from textual.color import Color
 from textual.theme import Theme
 
-from runner.errors import UserError
+from runner.util.errors import UserError
 from runner.util.themes import THEME_NAMES, ThemeName
 
 MONOCHROME: ThemeName = "monochrome"

@@ -15,7 +15,6 @@ from runner.engines.imported import ImportedRun, safe_name
 from runner.engines.interface import Importer
 from runner.engines.registry import importers as all_importers
 from runner.engines.source import SourceFile, read_source
-from runner.errors import UserError
 from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.build import build_report
 from runner.report.files import write_report
@@ -23,6 +22,7 @@ from runner.run import layout
 from runner.state.result_matching import result_shape
 from runner.state.run import RunState
 from runner.util.bounds import LAST_WALL, is_odd_number
+from runner.util.errors import UserError
 from runner.util.files import make_folders, write_new
 
 FAILURE_CHARS = 1 << 20

@@ -23,7 +23,6 @@ from runner.archive.manifest import (
     describe_file,
     is_portable,
 )
-from runner.errors import UserError
 from runner.export.destination import open_output
 from runner.history import labels
 from runner.history.run_entry import read_entry
@@ -34,6 +33,7 @@ from runner.profile.file import dump, parse_yaml, read_text
 from runner.report.files import read_summary
 from runner.run import layout
 from runner.supervision import hook
+from runner.util.errors import UserError
 from runner.util.formatting import command
 
 _NOT_PACKED = LOCAL_FILES | LOGGED_FOLDERS | {hook.LOG}

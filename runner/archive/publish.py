@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 from runner import paths
-from runner.errors import UserError
 from runner.history import labels
 from runner.run import layout
+from runner.util.errors import UserError
 from runner.util.files import FOLDER_MODE, make_folders
 
 _PREFIX = ".incoming-"

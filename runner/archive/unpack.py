@@ -25,12 +25,12 @@ from runner.archive.manifest import (
     is_portable,
 )
 from runner.engines.check import Check
-from runner.errors import UserError
 from runner.history import labels, verification
 from runner.report.files import read_summary
 from runner.run import layout
 from runner.state.run import ENDED_STATUSES
 from runner.util.disk import free_bytes
+from runner.util.errors import UserError
 from runner.util.files import make_folders, open_new
 
 MAX_FILES = 10_000

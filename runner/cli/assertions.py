@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode, UserError, run_exit_code
 from runner.util.console import print_json
+from runner.util.errors import ExitCode, UserError, run_exit_code
 
 if TYPE_CHECKING:
     from runner.compare import Side

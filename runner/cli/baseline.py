@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode
+from runner.util.errors import ExitCode
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
@@ -38,9 +38,9 @@ def _set(arguments: argparse.Namespace) -> int:
 
 
 def _show(arguments: argparse.Namespace) -> int:
-    from runner.errors import UserError
     from runner.history import baseline
     from runner.history.run_list import format_time
+    from runner.util.errors import UserError
 
     found = [one for one in baseline.list_baselines() if arguments.profile in (None, one.profile)]
     if not found:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands, output_file
-from runner.errors import ExitCode, UserError
 from runner.util.console import print_json
+from runner.util.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.compare import Comparison

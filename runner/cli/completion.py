@@ -14,7 +14,7 @@ import argcomplete
 from argcomplete.completers import FilesCompleter
 
 from runner.cli.options import SubCommands
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 _PLAIN = re.compile(r"[\w.:/@][\w.:/=@%+, -]*")
 """Words in which argcomplete quotes all that a shell expands, splits or executes: the space.

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode
+from runner.util.errors import ExitCode
 
 SHELLS = {
     "bash": 'eval "$(trtbench-tui completion bash)"  # e.g. in ~/.bashrc',

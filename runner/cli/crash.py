@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner import VERSION, paths
-from runner.errors import ExitCode, UserError
+from runner.util.errors import ExitCode, UserError
 from runner.util.foreign_text import one_line, terminal_lines
 
 KEPT = 20

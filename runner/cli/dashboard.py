@@ -18,7 +18,7 @@ from runner.cli.places import (
     ResultPlace,
     sweep_place,
 )
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 if TYPE_CHECKING:
     from runner.history.run_feed import Feed

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands, output_file
-from runner.errors import ExitCode, UserError
+from runner.util.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.export.formats import ExportPart

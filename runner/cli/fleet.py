@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from runner.cli.dashboard import open_at, open_dashboard
 from runner.cli.options import OnHosts
 from runner.cli.places import FleetPlace
-from runner.errors import ExitCode, UserError
+from runner.util.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.fleet.fleet import Fleet, FoundRun

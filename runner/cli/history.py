@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode, UserError
+from runner.util.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.history.ordering import Sort

@@ -33,9 +33,9 @@ from runner.cli import (
 from runner.cli.dashboard import open_dashboard
 from runner.cli.examples import add_examples
 from runner.cli.options import CommandParser, SubCommands, add_host_option, add_theme_option
-from runner.errors import ExitCode, UserError
 from runner.util import signals
 from runner.util.console import clean_output
+from runner.util.errors import ExitCode, UserError
 from runner.util.threads import on_thread_error
 
 SERVE_STDIO = "serve-stdio"

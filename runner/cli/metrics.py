@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode
+from runner.util.errors import ExitCode
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:

@@ -15,7 +15,6 @@ import msgspec
 
 from runner import events as ev
 from runner import metrics
-from runner.errors import ExitCode, run_exit_code
 from runner.history.run_feed import Feed, ReplayFeed, known_until, why_cut_off
 from runner.metrics.machine_problems import MachineProblemKind, find_machine_problems
 from runner.metrics.stall import find_stall
@@ -29,6 +28,7 @@ from runner.state.job import job_text, job_waiting_text
 from runner.state.run import RunState
 from runner.state.waiting import waiting_text
 from runner.util.console import print_json
+from runner.util.errors import ExitCode, run_exit_code
 from runner.util.formatting import command, duration, format_number
 
 POLL_S = 0.1

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 if TYPE_CHECKING:
     from runner.history.run_feed import Feed

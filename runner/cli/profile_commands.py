@@ -9,13 +9,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.engines.registry import make_plan
-from runner.errors import ExitCode, UserError
 from runner.plan import redaction
 from runner.plan.masking import Mask
 from runner.plan.plan import RUN_DIR, as_comment, as_shell, file_as_shell, files_read
 from runner.profile import file, store
 from runner.run.job import SCRIPT
 from runner.slurm.script import preview
+from runner.util.errors import ExitCode, UserError
 from runner.util.formatting import command
 
 

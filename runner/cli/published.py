@@ -9,7 +9,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode, UserError
+from runner.util.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.compare.published.rows import PublishedRow

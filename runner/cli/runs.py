@@ -19,7 +19,7 @@ from runner.cli.options import (
     add_run,
     output_file,
 )
-from runner.errors import ExitCode, UserError
+from runner.util.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.history.labels import Label

@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from runner.cli.options import SubCommands, add_theme_option
-from runner.errors import ExitCode, UserError, install_extra
+from runner.util.errors import ExitCode, UserError, install_extra
 
 LOCAL = "127.0.0.1"
 LOOPBACK = (LOCAL, "localhost", "::1")

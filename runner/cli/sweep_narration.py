@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from runner.cli.narration import short_name
-from runner.errors import ExitCode
 from runner.metrics import Metric
 from runner.schema.axes import cell_label
 from runner.sweep import board_text
@@ -35,6 +34,7 @@ from runner.sweep.progress import ENDED, SweepProgress
 from runner.sweep.sweep_feed import SweepFeed, now
 from runner.sweep.trades import TRADED, Per
 from runner.util.console import print_json
+from runner.util.errors import ExitCode
 from runner.util.formatting import command, duration, format_number, plural
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 from runner.cli.dashboard import is_drawn, watch_sweep
 from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
-from runner.errors import ExitCode, UserError
 from runner.util.console import print_json
+from runner.util.errors import ExitCode, UserError
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile

@@ -6,7 +6,7 @@ import argparse
 
 from runner.cli import sweeps
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode, UserError
+from runner.util.errors import ExitCode, UserError
 from runner.util.formatting import plural
 
 

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from runner.cli.options import SubCommands
-from runner.errors import ExitCode
+from runner.util.errors import ExitCode
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:

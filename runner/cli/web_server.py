@@ -23,9 +23,9 @@ from aiohttp.typedefs import Handler
 from textual_serve.server import Server
 
 from runner.cli import web_page
-from runner.errors import UserError
 from runner.util import http_host
 from runner.util.daemon import IMPORT_ROOT
+from runner.util.errors import UserError
 
 # Import by path: a directory named `runner` in the working directory must not be imported.
 _BOOTSTRAP = "import sys; sys.path.insert(0, sys.argv.pop(1)); from tui.main import main; sys.exit(main([]))"

@@ -8,11 +8,11 @@ from msgspec.structs import replace
 
 from runner.compare.comparison import MetricChange, compare
 from runner.compare.sides import ComparedRun, Side
-from runner.errors import UserError
 from runner.history import baseline
 from runner.metrics import ALL
 from runner.plan.plan import Configuration, configuration_of
 from runner.report.model import ConfigurationReport, Report, Versus, VersusRuns
+from runner.util.errors import UserError
 
 _COMPARED = tuple(metric for metric in ALL if metric.better != "neither")
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Literal
 
-from runner.errors import UserError
 from runner.metrics.lookup import find_metric
 from runner.metrics.metric import Metric
+from runner.util.errors import UserError
 
 ComparisonSign = Literal["<", "<=", ">", ">="]
 _TOKEN = re.compile(

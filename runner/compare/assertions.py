@@ -29,13 +29,13 @@ from runner.compare.run_difference import RunValue
 from runner.compare.run_level import run_level
 from runner.compare.run_variation import Repeats
 from runner.compare.sides import ComparedRun, Side
-from runner.errors import ExitCode
 from runner.plan.plan import Configuration
 from runner.report.result_table import configuration_name
 from runner.stats.intervals import LEVEL, Interval
 from runner.stats.repeats import deviation, middle
 from runner.stats.student import t_quantile
 from runner.stats.variation import Variation
+from runner.util.errors import ExitCode
 from runner.util.formatting import format_number
 
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]

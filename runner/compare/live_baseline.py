@@ -7,7 +7,6 @@ from pathlib import Path
 
 from runner.compare.differences import differences, setup_reasons, side_problems
 from runner.compare.sides import ComparedRun, Side
-from runner.errors import UserError
 from runner.history.baseline import find_baseline
 from runner.metrics.latency import P50
 from runner.metrics.metric import Metric
@@ -16,6 +15,7 @@ from runner.metrics.throughput import TOKENS_PER_SEC
 from runner.plan.plan import Configuration
 from runner.report.baseline_numbers import BaselineNumbers
 from runner.stats.repeats import middle
+from runner.util.errors import UserError
 
 _SHOWN: tuple[Metric, ...] = (P50, TOKENS_PER_SEC, OUTPUT_TOKENS_PER_SEC)
 

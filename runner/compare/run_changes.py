@@ -6,7 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from runner.compare.conditions import GPU_COUNT, conditions_of
-from runner.errors import UserError
 from runner.events.journal import EventReader
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import format_gpus
@@ -17,6 +16,7 @@ from runner.report.environment import read_environment
 from runner.run import layout
 from runner.schema.axes import short_path
 from runner.state.run import RunState
+from runner.util.errors import UserError
 from runner.util.files import read_file
 
 NOT_SET = "–"

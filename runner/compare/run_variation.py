@@ -10,11 +10,11 @@ from pathlib import Path
 
 from runner.compare.measuring_sessions import find_sessions
 from runner.compare.sides import ComparedRun
-from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.run_entry import RunEntry
 from runner.plan.plan import Configuration
 from runner.stats.variation import Variation, estimate_variation
+from runner.util.errors import UserError
 
 MOST_RUNS = 40
 """Maximum number of earlier runs of a profile on a machine that are read, newest first."""

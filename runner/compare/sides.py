@@ -10,7 +10,6 @@ from functools import cached_property
 from pathlib import Path
 
 from runner.compare.conditions import conditions_of
-from runner.errors import UserError
 from runner.history.lookup import find_run
 from runner.history.reports import load_report
 from runner.metrics.compute import Estimates, estimates
@@ -26,6 +25,7 @@ from runner.report.result_table import rank_flags
 from runner.run import layout
 from runner.state.run import RunState
 from runner.stats.intervals import Interval
+from runner.util.errors import UserError
 from runner.util.files import read_file
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from runner.errors import install_extra
+from runner.util.errors import install_extra
 
 
 class KnownFailure(NamedTuple):

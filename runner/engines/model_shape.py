@@ -9,9 +9,9 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
-from runner.errors import UserError
 from runner.schema.base import PositiveInt, Problem, Section
 from runner.schema.validation import check_section
+from runner.util.errors import UserError
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 """model types that the torch engine's decoder implements: RMSNorm, rotary embedding, SwiGLU"""

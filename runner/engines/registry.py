@@ -19,9 +19,9 @@ import msgspec
 
 from runner.engines.interface import Engine, Importer
 from runner.engines.slurm import job_request, node_launch
-from runner.errors import UserError
 from runner.plan.plan import MOST_CONFIGURATIONS, RUN_DIR, Plan
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 
 GROUP = "trtbench.engines"
 """The group of entry points that add engines."""

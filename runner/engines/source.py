@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 MAX_BYTES = 128 << 20
 """Size of the largest file that is read; it takes about ten seconds."""

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import BinaryIO
 
-from runner.errors import UserError
 from runner.util.console import binary_output
+from runner.util.errors import UserError
 from runner.util.files import atomic_writer, temporary_path
 
 

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from runner.errors import UserError
 from runner.export import plots
 from runner.export.destination import open_output
 from runner.export.plots import PlotName
 from runner.export.run_data import RunData
+from runner.util.errors import UserError
 
 
 @dataclass(frozen=True)

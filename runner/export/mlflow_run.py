@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from runner.errors import UserError, install_extra
 from runner.export import html, json_document
 from runner.export.run_data import RunData
 from runner.plan.plan import configuration_of
 from runner.report import result_table
 from runner.report.model import ConfigurationReport
+from runner.util.errors import UserError, install_extra
 from runner.util.foreign_text import markdown_text
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from runner.errors import UserError, install_extra
 from runner.export import iterations_csv, table_csv
 from runner.export.run_data import RunData
 from runner.plan.plan import Configuration
+from runner.util.errors import UserError, install_extra
 
 if TYPE_CHECKING:
     import pyarrow

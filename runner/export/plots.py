@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import BinaryIO, Literal
 
-from runner.errors import UserError
 from runner.events.missing_readings import without_host_load
 from runner.export import charts, gpu_charts, svg
 from runner.export.charts import Drawing
 from runner.export.run_data import RunData
+from runner.util.errors import UserError
 
 PlotName = Literal["latency", "histogram", "gpu"]
 

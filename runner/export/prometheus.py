@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, get_args
 
-from runner.errors import UserError
 from runner.export.destination import open_output
 from runner.export.run_data import RunData
 from runner.plan.plan import Plan, configuration_of
@@ -19,6 +18,7 @@ from runner.report import result_table
 from runner.report.build import build_report
 from runner.report.model import Report
 from runner.state.run import LiveStatus, RunState
+from runner.util.errors import UserError
 from runner.util.foreign_text import prometheus_label
 
 UPDATE_S = 5.0

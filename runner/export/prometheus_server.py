@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
-from runner.errors import UserError, install_extra
 from runner.export.prometheus import Gauge, gauges
 from runner.report.model import Report
 from runner.util import http_host
+from runner.util.errors import UserError, install_extra
 
 if TYPE_CHECKING:
     from _typeshed.wsgi import StartResponse, WSGIApplication, WSGIEnvironment

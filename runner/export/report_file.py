@@ -10,8 +10,8 @@ from pathlib import Path
 
 from runner import paths
 from runner.compare.comparison import Comparison
-from runner.errors import UserError
 from runner.export import comparison_html, formats
+from runner.util.errors import UserError
 
 MOST_NAMES = 8
 """number of sides that the name of a file of a comparison contains"""

@@ -8,9 +8,9 @@ from __future__ import annotations
 from typing import BinaryIO
 
 from runner.engines import benchmark_line
-from runner.errors import UserError
 from runner.export.run_data import RunData
 from runner.report.result_table import configuration_name
+from runner.util.errors import UserError
 from runner.util.foreign_text import spreadsheet_cell
 
 

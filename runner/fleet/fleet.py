@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner.errors import UserError
 from runner.fleet.hosts import short_name
 from runner.fleet.link import Link, LinkState, LinkStatus
 from runner.fleet.mirror import Mirror, mirror_dir, remove_unused
@@ -18,6 +17,7 @@ from runner.history.ordering import SORTS
 from runner.history.run_entry import RunEntry
 from runner.history.sweep_fold import SweepFold, fold_runs, sweep_totals
 from runner.profile.settings import FleetHost
+from runner.util.errors import UserError
 
 POLL_S = 0.05
 FIRST_ANSWER_S = 60.0

@@ -6,9 +6,9 @@ import re
 from collections.abc import Sequence
 
 from runner import paths
-from runner.errors import UserError
 from runner.profile import settings
 from runner.profile.settings import FleetHost
+from runner.util.errors import UserError
 
 SERVE = "serve-stdio"
 """the command of the other side; `runner.cli.main` has it, too"""

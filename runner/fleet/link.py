@@ -15,11 +15,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
 
-from runner.errors import ExitCode
 from runner.fleet.hosts import connect_argv
 from runner.fleet.remote_host import Connection, RemoteHost, VersionError
 from runner.fleet.wire import WireError
 from runner.profile.settings import FleetHost
+from runner.util.errors import ExitCode
 from runner.util.foreign_text import one_line
 
 SILENCE_S = 30.0

@@ -16,7 +16,6 @@ from itertools import chain
 from pathlib import Path
 
 from runner.archive.pack import public_files
-from runner.errors import UserError
 from runner.events import decode_lines
 from runner.events.job import JobQueued
 from runner.events.journal import LineReader
@@ -27,6 +26,7 @@ from runner.history.run_feed import LIVENESS_S
 from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan
 from runner.run import layout
+from runner.util.errors import UserError
 from runner.util.files import read_file
 
 PIECE = 1 << 17

@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner import paths
-from runner.errors import UserError
 from runner.fleet.machine import MachineWatch
 from runner.fleet.run_source import RunSource
 from runner.fleet.wire import (
@@ -40,6 +39,7 @@ from runner.plan.redaction import values_in_environment
 from runner.report.files import read_head
 from runner.run import layout, liveness
 from runner.state.waiting import waiting_text
+from runner.util.errors import UserError
 from runner.util.foreign_text import one_line
 
 MOST_FOLLOWED = 64

@@ -7,9 +7,9 @@ import selectors
 import sys
 import time
 
-from runner.errors import UserError
 from runner.fleet.service import Service
 from runner.fleet.wire import WireError
+from runner.util.errors import UserError
 
 TICK_S = 0.1
 """how often the followed runs are looked at"""

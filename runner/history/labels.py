@@ -17,9 +17,9 @@ from pathlib import Path
 import msgspec
 
 from runner import paths
-from runner.errors import UserError
 from runner.events.journal import LineReader, append_line
 from runner.run import layout
+from runner.util.errors import UserError
 from runner.util.files import make_folders
 
 TAG = re.compile(r"[^\W_][\w.:/=@%-]{0,39}")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
-from runner.errors import UserError
 from runner.history.run_entry import RunEntry
+from runner.util.errors import UserError
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from collections.abc import Callable, Iterable
 from fnmatch import fnmatchcase
 from typing import get_args
 
-from runner.errors import UserError
 from runner.history.run_entry import RunEntry
 from runner.state.job import JOB_END_WORDS, state_word
 from runner.state.run import LiveStatus
+from runner.util.errors import UserError
 
 Test = Callable[[RunEntry], bool]
 

@@ -10,7 +10,6 @@ from typing import cast
 
 from runner import events as ev
 from runner.engines import container
-from runner.errors import UserError
 from runner.events.journal import JournalWriter
 from runner.history.job_watch import EndedJob, job_log, look_at_job
 from runner.plan.masking import reader_mask
@@ -23,6 +22,7 @@ from runner.run.liveness import Liveness
 from runner.run.scratch import remove_scratch
 from runner.slurm.ends import explain
 from runner.state.run import ENDED_STATUSES, RunState
+from runner.util.errors import UserError
 from runner.util.files import read_file
 from runner.util.processes import RunProcesses, kill_all
 

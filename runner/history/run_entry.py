@@ -9,7 +9,6 @@ from pathlib import Path
 import msgspec
 
 from runner import metrics
-from runner.errors import UserError
 from runner.events import AnyEvent, JobEnd
 from runner.history.job_watch import waiting_job
 from runner.history.recovery import recover
@@ -23,6 +22,7 @@ from runner.run import layout
 from runner.state.job import job_waiting_text
 from runner.state.run import ENDED_STATUSES, LiveStatus
 from runner.util.bounds import LAST_WALL
+from runner.util.errors import UserError
 
 _LATENCY = (metrics.LATENCY.name, metrics.REQUEST_LATENCY.name)
 _TOKENS_PER_SEC = (metrics.TOKENS_PER_SEC.name, metrics.OUTPUT_TOKENS_PER_SEC.name)

@@ -6,13 +6,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from runner.errors import UserError
 from runner.history.run_entry import RunEntry, read_entry
 from runner.run import liveness
 from runner.run.job import Job, read_job
 from runner.run.layout import OWNER
 from runner.slurm.queue import find_in_queue, forget
 from runner.slurm.submit import cancel
+from runner.util.errors import UserError
 
 STOP_TIMEOUT_S = 30.0
 """how long a supervisor may take to stop its run before it is killed"""

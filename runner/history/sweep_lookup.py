@@ -7,10 +7,10 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.errors import UserError
 from runner.history.lookup import find_run, single_match
 from runner.run import layout
 from runner.run.layout import list_sweeps
+from runner.util.errors import UserError
 
 if TYPE_CHECKING:
     from runner.history.run_entry import RunEntry

@@ -17,9 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import paths
-from runner.errors import UserError
 from runner.history import labels
 from runner.run import layout
+from runner.util.errors import UserError
 from runner.util.files import make_folders
 from runner.util.formatting import command
 

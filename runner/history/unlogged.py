@@ -13,7 +13,6 @@ from runner import events as ev
 from runner.engines import build_cache, container
 from runner.engines.output import OutputReader
 from runner.engines.registry import find_engine
-from runner.errors import UserError
 from runner.events.journal import EventReader, LineReader
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
@@ -21,6 +20,7 @@ from runner.state import nodes
 from runner.state.nodes import NodeState
 from runner.state.run import RunState
 from runner.supervision.collector import Collector
+from runner.util.errors import UserError
 
 OUTPUT_BYTES = 8 << 20
 """Size of the end of a stage's output that is searched. A supervisor reads 40 times a second, so it is behind

@@ -13,7 +13,6 @@ from pathlib import Path
 from runner import VERSION
 from runner import events as ev
 from runner.engines.check import Check
-from runner.errors import UserError
 from runner.events.journal import LineReader
 from runner.plan import redaction
 from runner.plan.plan import Plan
@@ -24,6 +23,7 @@ from runner.run import layout, liveness
 from runner.run.liveness import Liveness
 from runner.state import nodes
 from runner.state.run import ENDED_STATUSES, RunState
+from runner.util.errors import UserError
 from runner.util.formatting import command, plural
 
 NAMED = 3

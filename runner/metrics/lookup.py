@@ -6,10 +6,10 @@ import difflib
 import re
 from collections.abc import Iterator
 
-from runner.errors import UserError
 from runner.metrics.memory import GPU_MEMORY
 from runner.metrics.metric import Metric
 from runner.metrics.registry import BY_NAME
+from runner.util.errors import UserError
 
 _PART = re.compile(r"(?P<of>.+)_(?P<part>p50|p90|p95|p99|min|max|sd|cv)_(?P<unit>ms|percent)")
 

@@ -7,13 +7,13 @@ from collections.abc import Iterable, Iterator, Sequence
 from runner.engines.check import Check, Verdict
 from runner.engines.facts import MachineFacts
 from runner.engines.registry import find_engine, make_plan
-from runner.errors import UserError
 from runner.preflight.all_nodes import check_nodes
 from runner.preflight.gather import gather_facts
 from runner.preflight.job import job_checks, waits_for_nodes
 from runner.preflight.machine import machine_checks
 from runner.run.device_locks import DeviceHolder, find_holders
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 
 _WORST_FIRST: tuple[Verdict, ...] = ("fail", "warn", "pass")
 

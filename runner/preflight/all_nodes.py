@@ -16,7 +16,6 @@ from runner.engines.check import Check
 from runner.engines.mpi import default_python, find_mpirun
 from runner.engines.registry import find_engine
 from runner.engines.slurm import is_inside_job
-from runner.errors import UserError
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import RUN_DIR, Plan
 from runner.plan.redaction import is_secret
@@ -25,6 +24,7 @@ from runner.preflight.node_checks import Expected, compare_nodes
 from runner.preflight.node_collector import LIMIT_S, ask_nodes
 from runner.schema.base import Profile
 from runner.slurm.programs import ask
+from runner.util.errors import UserError
 
 _DECISIVE = (
     *("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "PYTHONHOME", "PYTHONNOUSERSITE", "VIRTUAL_ENV"),

@@ -22,12 +22,12 @@ from runner.engines.gpu_facts import GpuSurvey
 from runner.engines.interface import Preflight
 from runner.engines.mpi import default_python, locate_mpirun
 from runner.engines.registry import find_engine
-from runner.errors import UserError
 from runner.preflight import probe
 from runner.preflight.gather import PACKAGES, PROGRAMS, gpus_of, survey_gpus
 from runner.preflight.job import waits_for_nodes
 from runner.preflight.machine import gpu_check
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 
 FitVerdict = Literal["fits", "does not fit", "unknown"]
 

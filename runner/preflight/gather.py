@@ -18,13 +18,13 @@ from runner.engines.gpu_facts import GpuProcess, GpuSurvey, chosen_gpus, visible
 from runner.engines.interface import Preflight
 from runner.engines.mpi import MpirunProgram, default_python, find_mpirun
 from runner.engines.registry import find_engine, make_plan, plugin_errors
-from runner.errors import UserError
 from runner.plan.plan import Plan
 from runner.preflight.host_load import LoadMeter
 from runner.run.device_locks import find_holders
 from runner.schema.base import Container, Profile
 from runner.util import cgroup, login_session, machine_lock, processes
 from runner.util.daemon import IMPORT_ROOT
+from runner.util.errors import UserError
 
 PROBE = Path(__file__).resolve().parent / "probe.py"
 PACKAGES = ["tensorrt_llm", "tensorrt", "torch", "mpi4py", "tokenizers", "pandas", "nvidia-modelopt"]

@@ -16,12 +16,12 @@ import msgspec
 import yaml
 
 from runner.engines.registry import engines, find_engine
-from runner.errors import UserError
 from runner.profile.structs import check_data, kind_at
 from runner.profile.sweep import sweep_problems, tune_problems
 from runner.schema.base import Problem, Profile, Section, env_problems
 from runner.schema.slurm import slurm_problems
 from runner.schema.validation import format_value, is_optional, is_text
+from runner.util.errors import UserError
 from runner.util.files import make_folders, read_file, write_atomically
 
 Data = dict[str, Any]

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Literal
 
 from runner import paths
-from runner.errors import UserError
 from runner.profile.file import load_text, read_text, save
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 
 Origin = Literal["built in", "mine"]
 

@@ -9,7 +9,6 @@ from statistics import median
 
 import msgspec
 
-from runner.errors import UserError
 from runner.events import ConfigurationStarted
 from runner.metrics.latency import LATENCY
 from runner.plan.plan import Configuration, Plan, Stage, configuration_of, in_flight
@@ -17,6 +16,7 @@ from runner.report.model import SummaryConfiguration
 from runner.run import layout
 from runner.state.configuration import ConfigurationShape, iterations_needed
 from runner.state.run import RunState
+from runner.util.errors import UserError
 
 MAX_COMPARED_RUNS = 3
 """number of finished runs of the same profile that stage times are taken from, newest first"""

@@ -16,10 +16,10 @@ from pathlib import Path
 import msgspec
 
 from runner import paths
-from runner.errors import UserError
 from runner.plan import redaction
 from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan, repro_script
+from runner.util.errors import UserError
 from runner.util.files import (
     FOLDER_MODE,
     make_folders,

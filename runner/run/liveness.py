@@ -19,10 +19,10 @@ from pathlib import Path
 import msgspec
 
 from runner import paths
-from runner.errors import UserError
 from runner.run.job import JOB
 from runner.run.layout import LOCK, OWNER, PLAN, PROCESSES, STOP, UNREADABLE, is_locked
 from runner.util.bounds import Count, Pid, Whole
+from runner.util.errors import UserError
 from runner.util.files import read_file, write_atomically
 from runner.util.processes import boot_id, machine_id, pid_namespace, start_time
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-from runner.errors import UserError
 from runner.run.job import SCRIPT, Job, write_job
 from runner.run.liveness import host_name
 from runner.slurm.programs import ask
+from runner.util.errors import UserError
 from runner.util.files import write_new
 from runner.util.processes import user_name
 

@@ -8,13 +8,13 @@ import signal
 import subprocess
 from pathlib import Path
 
-from runner.errors import UserError
 from runner.plan.plan import Hook
 from runner.profile import settings
 from runner.report.files import read_report, read_summary
 from runner.run import layout
 from runner.supervision import webhook
 from runner.util import processes, signals
+from runner.util.errors import UserError
 
 GRACE_S = 5.0
 

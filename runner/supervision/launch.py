@@ -12,7 +12,6 @@ import msgspec
 from runner import paths
 from runner.engines.registry import make_plan
 from runner.engines.slurm import is_inside_job
-from runner.errors import UserError
 from runner.plan.plan import Hook, Plan, SweepMembership
 from runner.profile import settings
 from runner.profile.file import to_yaml
@@ -22,6 +21,7 @@ from runner.schema.base import Profile
 from runner.slurm.script import job_script
 from runner.slurm.submit import submit
 from runner.util import daemon
+from runner.util.errors import UserError
 
 SUPERVISOR = "runner.supervision.supervisor"
 

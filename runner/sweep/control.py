@@ -14,7 +14,6 @@ import msgspec
 
 from runner import paths
 from runner.engines.slurm import mode_of
-from runner.errors import UserError
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.profile.file import load_text
@@ -45,6 +44,7 @@ from runner.sweep.spec import (
     expand_axes,
 )
 from runner.util import daemon
+from runner.util.errors import UserError
 from runner.util.files import FILE_MODE
 from runner.util.formatting import command
 

@@ -19,7 +19,6 @@ import msgspec
 
 from runner import paths
 from runner.engines.registry import make_plan
-from runner.errors import UserError
 from runner.events import JobEnd
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
@@ -38,6 +37,7 @@ from runner.sweep.directory import SweepEnded, SweepRunRefused, SweepRunStarted
 from runner.sweep.known_failures import reject
 from runner.sweep.spec import Slot, narrow_profile
 from runner.sweep.sweep_runner import POLL_S, InOrder, SweepRunner, ended_run, run_detached
+from runner.util.errors import UserError
 from runner.util.files import make_folders
 
 logger = logging.getLogger(__name__)

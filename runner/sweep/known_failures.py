@@ -7,9 +7,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage
 from runner.state.run import RunState
+from runner.util.errors import UserError
 
 
 def failed_artifact_key(plan: Plan, state: RunState, run_dir: Path) -> str:

@@ -10,7 +10,6 @@ from typing import Any, Literal
 import msgspec
 
 from runner.engines.registry import make_plan
-from runner.errors import UserError
 from runner.plan.plan import Configuration, in_flight
 from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
 from runner.profile.structs import kind_at
@@ -19,6 +18,7 @@ from runner.schema.axes import INSIDE, Order, cell_label, step_range, values_of
 from runner.schema.base import Profile
 from runner.schema.validation import is_text
 from runner.sweep.tune_terms import TuneTerms
+from runner.util.errors import UserError
 
 SCHEMA = 1
 MAX_CELLS = 200

@@ -9,7 +9,6 @@ from pathlib import Path
 from statistics import fmean
 
 from runner import metrics, paths
-from runner.errors import UserError
 from runner.history.reports import load_report
 from runner.history.run_feed import RunFeed, open_feed
 from runner.plan.plan import Configuration, configuration_of
@@ -33,6 +32,7 @@ from runner.sweep.progress import ENDED, MEASURED, SweepProgress, SweepRun, Swee
 from runner.sweep.spec import LENGTHS, Slot, SweepCell, SweepSpec, values_at
 from runner.sweep.tune_terms import allowed_trials
 from runner.util.disk import wait_reason
+from runner.util.errors import UserError
 
 BUDGET_S = 0.2
 _WORST: tuple[PointState, ...] = ("failed", "lost", "stopped", "memory", "pruned")

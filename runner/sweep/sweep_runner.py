@@ -20,7 +20,6 @@ from typing import Protocol
 
 from runner import paths
 from runner.engines.registry import make_plan
-from runner.errors import UserError
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.plan.plan import Configuration, SweepMembership
@@ -53,6 +52,7 @@ from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, narrow_profile
 from runner.util import signals
 from runner.util.disk import wait_reason
+from runner.util.errors import UserError
 from runner.util.logs import set_up_process_log
 
 logger = logging.getLogger(__name__)

@@ -10,7 +10,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 if TYPE_CHECKING:
     import logging

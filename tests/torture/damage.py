@@ -12,8 +12,8 @@ import shutil
 from pathlib import Path
 
 from runner import paths
-from runner.errors import ExitCode
 from runner.run import layout
+from runner.util.errors import ExitCode
 from tests.support import recorded_runs
 from tests.torture.outcome import Outcome, command, crash_of, timer
 

@@ -18,9 +18,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner import paths
-from runner.errors import UserError
 from runner.run import layout
 from runner.supervision import launch
+from runner.util.errors import UserError
 from tests.support.runs import is_supervised, single, wait_for, wait_until_ended
 from tests.torture.outcome import Outcome, crash_of, timer
 

@@ -15,12 +15,12 @@ from runner import archive, paths
 from runner import events as ev
 from runner.archive.import_results import import_files
 from runner.engines.registry import engines
-from runner.errors import UserError
 from runner.profile.file import load_text, to_yaml
 from runner.report.build import build_report
 from runner.report.text_table import render
 from runner.run import layout
 from runner.state.run import RunState
+from runner.util.errors import UserError
 from tests.support import recorded_runs
 from tests.support.profiles import torch_profiles
 from tests.torture.outcome import Outcome, timer

@@ -15,8 +15,8 @@ from textual.pilot import Pilot
 from runner import paths
 from runner.cli.main import build_parser
 from runner.cli.places import RunsPlace
-from runner.errors import UserError
 from runner.profile import settings
+from runner.util.errors import UserError
 from runner.util.themes import THEME_NAMES, ThemeName
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S

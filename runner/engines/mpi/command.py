@@ -20,11 +20,11 @@ from pathlib import Path
 from runner.engines.mpi.hosts import Node
 from runner.engines.mpi.placement import per_node
 from runner.engines.mpi.program import ROOT_ENV, MpirunProgram
-from runner.errors import UserError
 from runner.plan.node_launch import NodeLaunch
 from runner.schema.base import Mpirun
 from runner.state import cuda_devices
 from runner.util import processes
+from runner.util.errors import UserError
 
 FAN_OUT = Path(__file__).resolve().with_name("fan_out.py")
 SUPERVISOR_VARIABLES = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", cuda_devices.ORDER)

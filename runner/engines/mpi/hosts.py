@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from typing import NamedTuple
 
-from runner.errors import UserError
 from runner.schema.base import HOST_PATTERN, Mpirun, host_advice
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 
 _LARGEST_FILE = 1 << 20

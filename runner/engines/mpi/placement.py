@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from runner.engines.mpi.hosts import Node, find_nodes
-from runner.errors import UserError
 from runner.schema.base import Mpirun
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 
 _PER_NODE = re.compile(r"ppr:([1-9][0-9]{0,5}):node")

@@ -13,8 +13,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-from runner.errors import UserError, install_extra
 from runner.util import processes
+from runner.util.errors import UserError, install_extra
 
 LAUNCHERS = (
     *("mpirun", "mpiexec", "prterun", "prted", "orterun", "orted"),

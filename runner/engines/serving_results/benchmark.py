@@ -8,11 +8,11 @@ from dataclasses import dataclass, field
 from runner import events as ev
 from runner.engines.imported import ImportedRun, safe_name, started
 from runner.engines.source import SourceFile
-from runner.errors import UserError
 from runner.metrics.metric import Metric, imported_key
 from runner.metrics.serving import MEAN_INPUT, MEAN_OUTPUT, REPORTED_BY, REQUESTS
 from runner.plan.plan import UNKNOWN_CONCURRENCY, Configuration
 from runner.util.bounds import is_odd_number
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 
 MOST_SHOWN = 60

@@ -17,12 +17,12 @@ from runner.engines.serving_results import benchmark, json_fields
 from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
 from runner.engines.serving_results.json_fields import Data, Mapped
 from runner.engines.source import SourceFile
-from runner.errors import UserError
 from runner.metrics import request_latency as latency
 from runner.metrics import serving
 from runner.metrics.metric import Metric
 from runner.plan.plan import UNKNOWN_CONCURRENCY
 from runner.state.configuration import RESULT_PROGRAMS
+from runner.util.errors import UserError
 
 ENGINE = "inferencex"
 PROGRAM = RESULT_PROGRAMS[ENGINE]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from runner.errors import UserError
 from runner.metrics.metric import Metric
 from runner.metrics.serving import MEAN_INPUT, MEAN_OUTPUT
 from runner.plan.plan import UNKNOWN_CONCURRENCY
+from runner.util.errors import UserError
 
 Data = dict[str, object]
 _SAME_RATE = "compare only with results of the same rate"

@@ -9,8 +9,8 @@ import msgspec
 
 from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, ExpertCounts, decode_reads
 from runner.engines.model_shape import SUPPORTED, TransformerShape, shape_of
-from runner.errors import UserError
 from runner.plan.plan import DecodeReads
+from runner.util.errors import UserError
 
 # quant_algo of an engine, up to its `_PER_...` -> bytes of a quantised weight, and the type of the factors of
 # matrix products (empty: that of the activations); algorithms without groups.

@@ -11,10 +11,10 @@ from runner.engines.model_shape import read_shape
 from runner.engines.mpi import ranks_here
 from runner.engines.torch.memory import Sizes, configuration_needs, decoder_shape
 from runner.engines.torch.profile import TorchProfile
-from runner.errors import UserError, install_extra
 from runner.ranks.checkpoint import TOKENIZER
 from runner.ranks.memory import ELEMENT_BYTES, describe_lack, weights_need, with_start
 from runner.ranks.shape import DecoderShape
+from runner.util.errors import UserError, install_extra
 
 
 def checks(profile: TorchProfile, facts: MachineFacts, probe: ProbeAnswer) -> Iterator[Check]:

@@ -15,10 +15,10 @@ from runner.engines.slurm import Place, ranks_argv
 from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
 from runner.engines.torch.weights import find_weights
-from runner.errors import UserError
 from runner.paths import tiles_dir
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.plan.workload import Workload, precision_of
+from runner.util.errors import UserError
 from runner.util.formatting import format_number
 
 PROGRAM = Path(__file__).resolve().parents[2] / "ranks" / "torch_benchmark.py"

@@ -10,11 +10,11 @@ import msgspec
 
 from runner.engines.model_shape import TransformerShape, read_config, rope_of
 from runner.engines.torch.profile import TorchProfile
-from runner.errors import UserError
 from runner.plan.plan import ModelWeights
 from runner.ranks.checkpoint import Checkpoint, fingerprint, open_checkpoint
 from runner.ranks.errors import CheckpointError
 from runner.ranks.shape import shape_of
+from runner.util.errors import UserError
 
 ARCHITECTURES = ("LlamaForCausalLM", "MistralForCausalLM", "Qwen2ForCausalLM", "Qwen3ForCausalLM")
 ROPE_TYPES = ("default", "llama3")

@@ -24,9 +24,9 @@ from runner.engines.tensorrt_llm.model_work import decode_config
 from runner.engines.trtllm.decode_bytes import WEIGHT_ONLY
 from runner.engines.trtllm.families import PARTS
 from runner.engines.trtllm.quantization import ALGORITHMS
-from runner.errors import UserError
 from runner.plan.plan import Stage
 from runner.plan.skip import SkipKind
+from runner.util.errors import UserError
 
 ENGINE_CONFIG = "engine"
 """Key of the engine's config.json in `Stage.files`; of an encoder-decoder the keys are those of `PARTS`."""

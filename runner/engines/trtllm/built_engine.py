@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.trtllm.profile import Dtype
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 FAMILIES = {"QWen": "qwen", "GPTJ": "gptj", "GPTNeoX": "gptneox", "Llama": "llama"}
 """architecture without `ForCausalLM` -> folder of its family in examples/"""

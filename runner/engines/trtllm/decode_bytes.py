@@ -15,8 +15,8 @@ from runner.engines.tensorrt_llm.model_work import (
 )
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm.quantization import ALGORITHMS, CACHES
-from runner.errors import UserError
 from runner.plan.plan import DecodeReads
+from runner.util.errors import UserError
 
 WEIGHT_ONLY = {
     "int8": "W8A16",

@@ -23,8 +23,8 @@ from runner.engines.trtllm.arguments import Program
 from runner.engines.trtllm.families import script_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm.quantization import SCRIPT
-from runner.errors import UserError
 from runner.schema.base import Container
+from runner.util.errors import UserError
 
 
 @dataclass(frozen=True)

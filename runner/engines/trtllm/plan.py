@@ -43,9 +43,9 @@ from runner.engines.trtllm.memory import predicted_memory, stored_model
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.engines.trtllm.workload import workload_of
 from runner.engines.weight_files import weights_in
-from runner.errors import UserError
 from runner.plan.plan import Plan, Stage
 from runner.plan.skip import SkipKind, SkipReason
+from runner.util.errors import UserError
 
 OBSERVER = Path(__file__).resolve().parents[2] / "ranks" / "observer.py"
 OUTPUT_AT_ONCE = {"PYTHONUNBUFFERED": "1"}

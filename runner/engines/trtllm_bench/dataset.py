@@ -12,9 +12,9 @@ import msgspec
 
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.profile import Dataset
-from runner.errors import UserError
 from runner.ranks.dataset import all_lengths
 from runner.run.layout import UNREADABLE
+from runner.util.errors import UserError
 
 MOST_PROBLEMS = 5
 _BOTH_FROM, _IDS_FROM = Version.parse("0.16"), Version.parse("0.18")

@@ -12,11 +12,11 @@ from runner.engines.slurm import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.installation import program_of
 from runner.engines.trtllm_bench.installation import BenchInstallation
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.errors import UserError
 from runner.plan.plan import RUN_DIR
 from runner.ranks import launched_command
 from runner.ranks.launched_command import LAUNCHER
 from runner.schema.base import Mpirun
+from runner.util.errors import UserError
 
 ENV = {"PYTHONUNBUFFERED": "1", **ROOT_ENV}
 _COMMAND = str(Path(launched_command.__file__).resolve())

@@ -30,13 +30,13 @@ from runner.engines.trtllm_bench.result_files import (
     classify_file,
     explain_failure,
 )
-from runner.errors import UserError
 from runner.metrics.metric import Metric, as_number, printed_value
 from runner.metrics.serving import DURATION, MEAN_INPUT, MEAN_OUTPUT, OUTPUT_TOKENS_PER_SEC, REQUESTS
 from runner.plan.plan import UNKNOWN_CONCURRENCY, Configuration
 from runner.state import result_matching
 from runner.state.serving import RequestLog
 from runner.util.bounds import parse_count
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 
 MOST = 2.0**53

@@ -14,8 +14,8 @@ from runner.engines.tensorrt_llm.model_work import (
     work_of_model,
 )
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.errors import UserError
 from runner.plan.plan import DecodeReads
+from runner.util.errors import UserError
 
 
 def decode_reads_of(profile: BenchProfile, files: FileSystem) -> DecodeReads | str:

@@ -40,11 +40,11 @@ from runner.engines.trtllm_bench.options import Tool, parse_helps
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.engines.trtllm_bench.workload import workload_of
 from runner.engines.weight_files import weights_in
-from runner.errors import UserError
 from runner.events import Slo
 from runner.plan.plan import Configuration, Plan, PredictedMemory, Stage, StageName
 from runner.plan.skip import SkipKind, SkipReason
 from runner.ranks.dataset import FILE
+from runner.util.errors import UserError
 
 MAKER = Path(__file__).resolve().parents[2] / "ranks" / "dataset.py"
 FILES = {"report": "report_json", "requests": "request_json", "iterations": "iteration_log"}

@@ -9,7 +9,7 @@ from runner.engines.diagnosis import find_failure
 from runner.engines.source import SourceFile
 from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.engines.trtllm_bench.output import as_json, parse_iteration, printed_reports
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 BenchFileKind = Literal["log", "report", "requests", "answers", "iterations"]
 OPTIONS: dict[BenchFileKind, str] = {

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from runner.compare.assertion_grammar import ComparisonSign, NumberLiteral, Quantity, parse_assertion
-from runner.errors import UserError
 from runner.metrics import Metric
 from runner.metrics.lookup import find_metric
 from runner.sweep.tune_terms import TuneTerms
+from runner.util.errors import UserError
 
 Numbers = Mapping[str, float]
 """numbers of a run by the name of the metric"""

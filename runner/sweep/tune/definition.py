@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.engines.registry import find_engine
-from runner.errors import UserError
 from runner.profile.file import Data, to_data, to_flow
 from runner.profile.sweep import axis_problems, is_inside
 from runner.schema.axes import TuneSection, values_of
@@ -17,6 +16,7 @@ from runner.sweep.spec import SweepAxis, SweepCell, SweepSpec, make_cell, value_
 from runner.sweep.tune.constraints import find_objective, parse_constraint
 from runner.sweep.tune.space import MOST_POINTS, Axis, Point, Space
 from runner.sweep.tune_terms import TuneAxis, TuneTerms
+from runner.util.errors import UserError
 
 TRIALS = 40
 """runs of the search, if neither a number of runs nor a time is given"""

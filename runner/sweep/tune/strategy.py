@@ -11,7 +11,6 @@ from typing import Any
 
 from runner import metrics, preflight
 from runner.engines.registry import make_plan
-from runner.errors import UserError
 from runner.history.run_feed import RunFeed, open_feed
 from runner.profile.file import load_text
 from runner.stats.intervals import LEVEL
@@ -27,6 +26,7 @@ from runner.sweep.tune.search import Finished, NextRun, Search
 from runner.sweep.tune.study import TuneStudy, open_study
 from runner.sweep.tune.winner import save_winner
 from runner.sweep.tune_terms import COMPARED, allowed_trials
+from runner.util.errors import UserError
 
 logger = logging.getLogger(__name__)
 

@@ -13,11 +13,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from runner.errors import UserError, install_extra
 from runner.sweep.progress import MEASURED, SweepProgress, SweepRun
 from runner.sweep.spec import value_text
 from runner.sweep.tune.measured import NumbersOf, Question
 from runner.sweep.tune.search import Finished, NextRun, Search
+from runner.util.errors import UserError, install_extra
 
 if TYPE_CHECKING:
     import optuna

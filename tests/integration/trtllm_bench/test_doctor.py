@@ -12,9 +12,9 @@ from runner.engines.check import Check
 from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer
 from runner.engines.registry import make_plan
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.errors import UserError
 from runner.preflight import evaluate
 from runner.preflight.gather import gather_facts
+from runner.util.errors import UserError
 from tests import standins
 from tests.integration.trtllm_bench.support import profile
 

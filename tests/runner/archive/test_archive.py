@@ -19,7 +19,6 @@ from runner import archive, paths
 from runner import events as ev
 from runner.archive import publish, unpack
 from runner.cli.main import main
-from runner.errors import UserError
 from runner.history import labels
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
@@ -28,6 +27,7 @@ from runner.profile.file import dump
 from runner.report.build import build_report
 from runner.report.files import read_state, write_report
 from runner.run import layout
+from runner.util.errors import UserError
 from tests.support import recorded_runs
 from tests.support.paths import DATA
 

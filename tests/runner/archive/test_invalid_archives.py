@@ -15,8 +15,8 @@ import pytest
 from runner import archive, paths
 from runner.archive import unpack
 from runner.cli.main import main
-from runner.errors import UserError
 from runner.run import layout
+from runner.util.errors import UserError
 from tests.support import recorded_runs
 
 

@@ -22,11 +22,11 @@ from runner.compare.assertion_grammar import (
     evaluate,
     parse_assertion,
 )
-from runner.errors import UserError
 from runner.events import RunStatus
 from runner.history import baseline
 from runner.history.lookup import find_run
 from runner.run import layout
+from runner.util.errors import UserError
 from tests.support import characters
 from tests.support.compared_runs import PROFILE, run, some
 

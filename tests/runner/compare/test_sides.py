@@ -6,9 +6,9 @@ import pytest
 
 from runner.compare import load_sides
 from runner.compare.sides import side_label
-from runner.errors import UserError
 from runner.history import labels
 from runner.history.lookup import find_run
+from runner.util.errors import UserError
 from tests.support.compared_runs import run, some
 
 

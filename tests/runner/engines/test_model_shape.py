@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from runner.engines.model_shape import RopeScaling, TransformerShape, read_shape
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 LLAMA: dict[str, Any] = {
     "model_type": "llama",

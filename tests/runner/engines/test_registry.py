@@ -12,8 +12,8 @@ import pytest
 from runner.engines import registry
 from runner.engines.interface import Engine
 from runner.engines.torch.engine import ENGINE as TORCH
-from runner.errors import UserError
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 
 
 class NamedProfile(Profile, frozen=True, kw_only=True, tag="toy"):

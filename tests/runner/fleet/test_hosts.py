@@ -12,10 +12,10 @@ import yaml
 
 from runner import paths
 from runner.cli.main import main
-from runner.errors import ExitCode, UserError
 from runner.fleet import link
 from runner.fleet.hosts import chosen_hosts, connect_argv
 from runner.run import layout
+from runner.util.errors import ExitCode, UserError
 from tests.support.paths import ROOT
 from tests.support.recorded_runs import finished
 

@@ -8,10 +8,10 @@ import sys
 import pytest
 
 from runner import paths
-from runner.errors import UserError
 from runner.history import labels
 from runner.history.labels import Label, Labels
 from runner.history.lookup import find_run
+from runner.util.errors import UserError
 from tests.support.histories import ended
 
 RUN = "20260101T000000Z_p_0001"

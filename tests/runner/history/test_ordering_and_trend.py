@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from runner.errors import UserError
 from runner.history.ordering import SORTS, find_sort, group_by_profile, sort_entries
 from runner.history.run_entry import RunEntry
 from runner.history.trend import BARS, find_trends, fold_trend, last_change, main_trend, sparkline
 from runner.plan.plan import SweepMembership
+from runner.util.errors import UserError
 from tests.support.histories import DAY, entry, figure
 
 FAST = entry("0001", "b", ago=10, seconds=30, figures=[figure(900, 90)], flags=1, disk=10)

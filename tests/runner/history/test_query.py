@@ -7,10 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from runner.errors import UserError
 from runner.history.query import GRAMMAR, filter_entries, needs_disk
 from runner.history.run_entry import RunEntry
 from runner.plan.plan import SweepMembership
+from runner.util.errors import UserError
 from tests.support.histories import DAY, NOW, entry, figure
 
 RUNS = [

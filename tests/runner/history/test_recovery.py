@@ -15,7 +15,6 @@ import pytest
 from runner import events as ev
 from runner import paths
 from runner.cli.main import main
-from runner.errors import ExitCode, UserError
 from runner.history.lookup import find_run
 from runner.history.reader import read_entries
 from runner.history.recovery import recover
@@ -27,6 +26,7 @@ from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout, liveness
 from runner.util import processes
+from runner.util.errors import ExitCode, UserError
 from runner.util.files import write_atomically
 from tests.support.runs import record, single, start, state_of, wait_for, wait_until_ended
 

@@ -10,9 +10,9 @@ import msgspec
 import pytest
 
 from runner import paths
-from runner.errors import UserError
 from runner.history import stop
 from runner.run import layout, liveness
+from runner.util.errors import UserError
 from tests.support.runs import record, single, start, state_of, wait_for, wait_until_ended
 
 

@@ -8,9 +8,9 @@ import pytest
 
 from runner import metrics
 from runner.cli.main import main
-from runner.errors import UserError
 from runner.metrics import explain
 from runner.metrics.lookup import ALIASES, find_metric
+from runner.util.errors import UserError
 
 
 @pytest.mark.parametrize(

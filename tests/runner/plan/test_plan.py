@@ -19,10 +19,10 @@ from runner.engines.mpi import MpirunProgram
 from runner.engines.registry import make_plan
 from runner.engines.torch import plan as torch
 from runner.engines.torch.profile import TorchProfile
-from runner.errors import UserError
 from runner.plan.plan import Configuration, Plan, Stage, as_shell, repro_script
 from runner.profile import store as profile_store
 from runner.profile.file import with_changes
+from runner.util.errors import UserError
 
 CONFIG = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,
           "num_key_value_heads": 2, "vocab_size": 100}  # fmt: skip

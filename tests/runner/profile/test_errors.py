@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from runner.errors import UserError
 from runner.profile.file import MOST_BYTES, ProfileError, load_text, read_text
+from runner.util.errors import UserError
 
 GOOD = """\
 name: tiny

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, example, given, settings
 
 from runner.engines.registry import engines
 from runner.engines.torch.profile import TorchProfile
-from runner.errors import UserError
 from runner.profile import store as profile_store
 from runner.profile.file import (
     ProfileError,
@@ -22,6 +21,7 @@ from runner.profile.file import (
     with_changes,
 )
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 from tests.support.profiles import torch_profiles
 
 

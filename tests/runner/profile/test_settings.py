@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from runner import paths
-from runner.errors import UserError
 from runner.profile import settings
 from runner.profile.settings import Hooks, Notify, Settings
+from runner.util.errors import UserError
 
 
 def written(text: str) -> Path:

@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from runner import paths
-from runner.errors import UserError
 from runner.profile import store as profile_store
 from runner.profile.file import to_yaml
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 
 
 def mine(name: str, text: str) -> Path:

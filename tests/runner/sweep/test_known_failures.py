@@ -8,10 +8,10 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, Plan, Stage
 from runner.state.run import RunState
 from runner.sweep.known_failures import failed_artifact_key, reject
+from runner.util.errors import UserError
 from tests.support.runs import single
 
 

@@ -11,7 +11,6 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from runner.errors import UserError
 from runner.history.sweep_lookup import find_sweep
 from runner.run import layout, liveness
 from runner.sweep import control
@@ -30,6 +29,7 @@ from runner.sweep.directory import (
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot
 from runner.sweep.sweep_feed import SweepFeed
+from runner.util.errors import UserError
 from tests.support.sweeps import LARGE, SMALL, settled, started, sweep_of, written
 
 A, B = Slot(0, 0), Slot(1, 0)

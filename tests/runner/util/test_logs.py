@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from runner.cli.main import main
-from runner.errors import UserError
 from runner.util import logs
+from runner.util.errors import UserError
 from tests.support.paths import ROOT
 from tests.support.runs import single, start, wait_until_ended
 

@@ -15,8 +15,8 @@ from textual.message import Message
 from runner.cli.places import ComparePlace
 from runner.compare import Comparison, compare, load_sides
 from runner.compare.answer import bar_lines, bars_title
-from runner.errors import UserError
 from runner.metrics import BY_NAME
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.framework.keymap import Key, bindings
 from tui.framework.picker import LinePicker, Picker

@@ -12,8 +12,8 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from runner.errors import UserError
 from runner.run import liveness
+from runner.util.errors import UserError
 from runner.util.processes import user_name
 from tui.framework.rows import Panel, Row, Span, dim, row, row_width
 from tui.text import wrap

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from textual.message import Message
 
-from runner.errors import UserError
+from runner.util.errors import UserError
 from runner.util.foreign_text import terminal_lines
 from runner.util.formatting import plural
 from tui.framework.titles import set_title

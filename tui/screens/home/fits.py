@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from weakref import WeakKeyDictionary
 
-from runner.errors import UserError
+from runner.util.errors import UserError
 
 if TYPE_CHECKING:
     from textual.app import App

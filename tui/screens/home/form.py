@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from runner.engines.registry import find_engine
-from runner.errors import UserError
 from runner.profile.fields import Field, edit_field, fields
 from runner.profile.file import ProfileError
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 from tui.screens.home.arrangement import Arrangement
 
 if TYPE_CHECKING:

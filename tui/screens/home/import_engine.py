@@ -14,9 +14,9 @@ from textual.suggester import Suggester
 from textual.widgets import Input
 
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.errors import UserError
 from runner.profile.built_engine import profile_of_engine
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.framework.titles import set_title
 from tui.text import wrap

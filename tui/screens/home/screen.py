@@ -17,7 +17,7 @@ from textual.containers import Container
 from textual.widget import Widget
 
 from runner.cli.places import HomePlace
-from runner.errors import UserError
+from runner.util.errors import UserError
 from tui.framework.keymap import bindings
 from tui.framework.picker import Picker
 from tui.framework.rows import Panel

@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.containers import Vertical
 
 from runner.cli.places import ResultPlace
-from runner.errors import UserError
 from runner.export.table_markdown import as_markdown, as_tsv
 from runner.history import baseline
 from runner.history.reports import load_report
@@ -20,6 +19,7 @@ from runner.report.files import read_state
 from runner.report.model import Report
 from runner.run import layout
 from runner.state.configuration import answer_source, states_ranks
+from runner.util.errors import UserError
 from runner.util.formatting import format_number, plural
 from tui.framework.keymap import bindings
 from tui.framework.rows import Panel, Row, Span, dim, fitting, row

@@ -6,12 +6,12 @@ import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from runner.errors import UserError
 from runner.history import ordering as order
 from runner.history import query
 from runner.history.run_entry import RunEntry
 from runner.history.sweep_fold import fold_runs, sweep_totals
 from runner.history.trend import Trend, main_trend
+from runner.util.errors import UserError
 from tui.screens.runs.run_list import RunGroup, RunListing
 
 

@@ -11,12 +11,12 @@ from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
 from textual.message import Message
 
-from runner.errors import UserError
 from runner.history import query
 from runner.history.reader import RunHistory
 from runner.history.run_entry import RunEntry
 from runner.history.sweep_fold import SweepFold
 from runner.history.trend import Trend
+from runner.util.errors import UserError
 from runner.util.formatting import format_number, plural
 from tui.framework.filtering import FilteringScreen
 from tui.framework.keymap import bindings

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from runner.errors import UserError
 from runner.history import labels, trash
 from runner.history.run_entry import RunEntry
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.screens.dialogs.ask import AskScreen, Question
 from tui.screens.dialogs.confirm import ConfirmScreen

@@ -13,11 +13,11 @@ from runner.compare.run_changes import (
     previous_runs,
     read_conditions,
 )
-from runner.errors import UserError
 from runner.history.reports import load_report
 from runner.history.run_entry import RunEntry
 from runner.history.sweep_fold import SweepFold
 from runner.report.result_table import list_flags
+from runner.util.errors import UserError
 from tui.framework.run_header import short_id
 from tui.screens.runs.run_preview import PreviewData
 

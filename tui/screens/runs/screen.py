@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from runner import paths
 from runner.cli.places import RunsPlace
-from runner.errors import UserError
 from runner.history import query, run_feed, trash
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of
 from runner.history.sweep_fold import SweepFold
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.framework.keymap import Key
 from tui.screens.runs.arrangement import ListOptions, next_sort

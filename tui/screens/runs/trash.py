@@ -10,10 +10,10 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
 
-from runner.errors import UserError
 from runner.history import trash
 from runner.history.disk_usage import disk_use
 from runner.history.run_list import format_size
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.framework.picker import LinePicker, PickerLine
 from tui.framework.rows import Panel, Row, Span, cut, dim, fitting, row

@@ -15,10 +15,10 @@ from textual.message import Message
 from textual.suggester import SuggestFromList
 from textual.widgets import Input
 
-from runner.errors import UserError
 from runner.profile.sweep import field_paths
 from runner.schema.axes import INSIDE, Order
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, dim, filled, row
 from tui.framework.titles import set_title

@@ -11,7 +11,7 @@ from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import ModalScreen
 
-from runner.errors import UserError
+from runner.util.errors import UserError
 from tui.framework.rows import Row, Span, row
 from tui.text import plain_text, wrap
 

@@ -13,11 +13,11 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from runner.errors import UserError
 from runner.profile.file import to_data, to_flow, with_changes
 from runner.profile.sweep import is_inside
 from runner.schema.axes import INSIDE
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, cut, dim, row
 from tui.framework.titles import set_title

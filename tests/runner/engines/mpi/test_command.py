@@ -13,11 +13,11 @@ from pathlib import Path
 import pytest
 
 from runner.engines.mpi import LAUNCHERS, MpirunProgram, RankLaunch, find_mpirun, has_ranks, launch_env
-from runner.errors import UserError
 from runner.plan.plan import Stage
 from runner.schema.base import Mpirun
 from runner.supervision.stage_process import is_mpirun
 from runner.util import processes
+from runner.util.errors import UserError
 from tests.support.runs import wait_for
 
 HERE = os.uname().nodename.partition(".")[0]

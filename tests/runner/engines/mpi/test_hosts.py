@@ -9,9 +9,9 @@ import pytest
 
 from runner.engines.mpi.hosts import Node, find_nodes
 from runner.engines.mpi.placement import ranks_here, ranks_of_nodes
-from runner.errors import UserError
 from runner.schema.base import Mpirun, mpirun_problems
 from runner.schema.slurm import Slurm
+from runner.util.errors import UserError
 
 HERE = os.uname().nodename.partition(".")[0]
 

@@ -14,11 +14,11 @@ from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
 from runner.compare.differences import differences
 from runner.compare.sides import load_sides
-from runner.errors import UserError
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
 from runner.metrics.caveats import caveats
 from runner.report.model import ConfigurationReport
+from runner.util.errors import UserError
 from tests.support.paths import DATA
 
 GOLDEN = DATA / "serving-results"

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 
 from runner.engines.registry import make_plan
-from runner.errors import UserError
 from runner.plan.plan import DecodeReads
 from runner.profile.file import with_changes
 from runner.profile.store import find
+from runner.util.errors import UserError
 
 BATCH_ONE = "benchmark.batch_size=[1]"
 

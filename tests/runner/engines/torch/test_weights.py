@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from runner.engines.registry import make_plan
-from runner.errors import UserError
 from runner.profile.file import ProfileError, load_text, with_changes
 from runner.report.build import build_report
 from runner.schema.base import Profile
 from runner.state.run import RunState
+from runner.util.errors import UserError
 from tests.runner.ranks.support import torch_or_skip
 from tests.support.machine_facts import facts, one
 

@@ -11,9 +11,9 @@ import pytest
 from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.errors import UserError
 from runner.profile.built_engine import profile_of_engine
 from runner.profile.file import load_text, to_yaml
+from runner.util.errors import UserError
 
 
 def engine(folder: Path, *, mapping: dict[str, int] | None = None, **build: Any) -> Path:

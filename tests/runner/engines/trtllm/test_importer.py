@@ -11,7 +11,6 @@ import pytest
 from runner import metrics
 from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
-from runner.errors import UserError
 from runner.history import run_list as listing
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
@@ -20,6 +19,7 @@ from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, Report
 from runner.report.text_table import render
 from runner.run import layout
+from runner.util.errors import UserError
 from tests.support.paths import DATA
 
 WORKFLOW = DATA / "workflow-result.txt"

@@ -11,9 +11,9 @@ import pytest
 
 from runner.engines.registry import make_plan
 from runner.engines.trtllm.plan import OBSERVER
-from runner.errors import UserError
 from runner.plan.plan import RUN_DIR, as_shell
 from runner.profile.file import load_text, with_changes
+from runner.util.errors import UserError
 from tests.runner.engines.trtllm.support import (
     CHECKPOINT,
     ENGINE,

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.engines import build_cache
-from runner.errors import UserError
 from runner.plan.plan import Plan, repro_script
+from runner.util.errors import UserError
 from tests.runner.engines.trtllm.support import (
     local,
     plan,

@@ -15,8 +15,8 @@ from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench.dataset import summarize_file, summarize_settings, token_key_of
 from runner.engines.trtllm_bench.plan import MAKER
 from runner.engines.trtllm_bench.profile import Dataset
-from runner.errors import UserError
 from runner.ranks.dataset import FILE, all_lengths, tokens
+from runner.util.errors import UserError
 from tests import standins
 
 

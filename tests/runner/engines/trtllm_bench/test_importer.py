@@ -10,8 +10,8 @@ import pytest
 
 from runner.archive.import_results import ORIGINALS, import_files
 from runner.cli.main import main
-from runner.errors import UserError
 from runner.history.reader import read_entries
+from runner.util.errors import UserError
 from tests.support.bench_results import (
     imported,
     json_report,

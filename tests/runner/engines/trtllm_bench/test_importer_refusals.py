@@ -8,8 +8,8 @@ import pytest
 
 from runner.archive.import_results import import_files
 from runner.cli.main import main
-from runner.errors import UserError
 from runner.history.reader import read_entries
+from runner.util.errors import UserError
 from tests.support.bench_results import json_report, new_report, old_report, request_file, written
 
 REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {

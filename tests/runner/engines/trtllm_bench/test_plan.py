@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from runner.engines.registry import make_plan
-from runner.errors import UserError
 from runner.events import Slo
 from runner.plan.plan import RUN_DIR, Plan, Stage
 from runner.ranks import launched_command
+from runner.util.errors import UserError
 from tests import standins
 from tests.integration.trtllm.support import merged
 from tests.integration.trtllm_bench.support import MODEL, profile

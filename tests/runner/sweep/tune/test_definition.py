@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 
 from runner.engines.registry import engines
-from runner.errors import UserError
 from runner.profile.file import ProfileError, load_text
 from runner.profile.store import find
 from runner.profile.sweep import axis_problems
 from runner.sweep.tune.constraints import parse_constraint
 from runner.sweep.tune.definition import define_tuning, parse_budget
+from runner.util.errors import UserError
 from tests.support.sweeps import TINY
 from tests.support.tunings import AXES, ONE, tuning
 

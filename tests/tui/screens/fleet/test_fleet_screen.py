@@ -12,7 +12,6 @@ from textual.pilot import Pilot
 
 from runner import paths
 from runner.cli.places import FleetPlace
-from runner.errors import UserError
 from runner.fleet.fleet import Fleet, FoundRun, FoundSweep, HostView
 from runner.fleet.link import LinkState, LinkStatus
 from runner.fleet.machine import GpuNow, Machine, Use
@@ -21,6 +20,7 @@ from runner.fleet.wire import Listing, RemoteRun
 from runner.history.run_entry import Figure
 from runner.plan.plan import SweepMembership
 from runner.state.run import LiveStatus
+from runner.util.errors import UserError
 from tests.support import world
 from tests.support.world import RecordingApp, wait_until_idle, widget_text
 from tui.framework.rows import row_text

@@ -9,11 +9,11 @@ import msgspec
 import pytest
 
 from runner.engines.check import Check
-from runner.errors import UserError
 from runner.preflight import fit
 from runner.preflight.fit import Fit, LocalMachine
 from runner.profile.store import find
 from runner.schema.base import Profile
+from runner.util.errors import UserError
 from tests.support.patience import PATIENCE_S
 from tui.screens.home.fits import Asked, Fits
 

@@ -12,10 +12,10 @@ from runner import preflight
 from runner.cli.places import HomePlace
 from runner.engines.check import Check
 from runner.engines.torch.profile import TorchProfile
-from runner.errors import UserError
 from runner.run.device_locks import DeviceLocks
 from runner.schema.base import Profile
 from runner.supervision import launch
+from runner.util.errors import UserError
 from tests.support import world
 from tests.support.patience import PATIENCE_S
 from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text

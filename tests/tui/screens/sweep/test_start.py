@@ -13,10 +13,10 @@ from textual.widgets import Input
 from runner import preflight
 from runner.cli.places import HomePlace
 from runner.engines.check import Check
-from runner.errors import UserError
 from runner.profile.file import load_text
 from runner.sweep import control
 from runner.sweep.spec import SweepSpec
+from runner.util.errors import UserError
 from runner.util.themes import THEME_NAMES
 from tests.support import world
 from tests.support.world import wait_until_idle, widget_text
