@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands, add_run, output_file
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.archive.publish import PublishedRun

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
 from runner.util.console import print_json
-from runner.util.errors import ExitCode, UserError, run_exit_code
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode, run_exit_code
 
 if TYPE_CHECKING:
     from runner.compare import Side

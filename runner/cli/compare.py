@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands, output_file
 from runner.util.console import print_json
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.compare import Comparison

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from runner.cli.options import SubCommands
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 
 SHELLS = {
     "bash": 'eval "$(trtbench-tui completion bash)"  # e.g. in ~/.bashrc',

@@ -11,7 +11,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from runner import VERSION, paths
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 from runner.util.foreign_text import one_line, terminal_lines
 
 KEPT = 20

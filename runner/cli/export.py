@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands, output_file
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.export.formats import ExportPart

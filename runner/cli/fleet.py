@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from runner.cli.dashboard import open_at, open_dashboard
 from runner.cli.options import OnHosts
 from runner.cli.places import FleetPlace
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.fleet.fleet import Fleet, FoundRun

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from runner.cli.options import SubCommands, add_gpu_rate
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:

@@ -35,7 +35,8 @@ from runner.cli.examples import add_examples
 from runner.cli.options import CommandParser, SubCommands, add_host_option, add_theme_option
 from runner.util import signals
 from runner.util.console import clean_output
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 from runner.util.threads import on_thread_error
 
 SERVE_STDIO = "serve-stdio"

@@ -7,7 +7,7 @@ import shutil
 import sys
 
 from runner.cli.options import SubCommands
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:

@@ -28,7 +28,7 @@ from runner.state.job import job_text, job_waiting_text
 from runner.state.run import RunState
 from runner.state.waiting import waiting_text
 from runner.util.console import print_json
-from runner.util.errors import ExitCode, run_exit_code
+from runner.util.exit_codes import ExitCode, run_exit_code
 from runner.util.formatting import command, duration, format_number
 
 POLL_S = 0.1

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import Literal, NoReturn
 
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 from runner.util.themes import THEME_NAMES
 
 SubCommands = argparse._SubParsersAction  # argparse has no public name for the result of add_subparsers

@@ -15,7 +15,8 @@ from runner.plan.plan import RUN_DIR, as_comment, as_shell, file_as_shell, files
 from runner.profile import file, store
 from runner.run.job import SCRIPT
 from runner.slurm.script import preview
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 from runner.util.formatting import command
 
 

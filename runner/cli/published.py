@@ -9,7 +9,8 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from runner.cli.options import SubCommands
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.compare.published.rows import PublishedRow

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from runner.cli.options import SubCommands, add_run
-from runner.util.errors import ExitCode, run_exit_code
+from runner.util.exit_codes import ExitCode, run_exit_code
 
 POLL_S = 0.2
 

@@ -19,7 +19,8 @@ from runner.cli.options import (
     add_run,
     output_file,
 )
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.history.labels import Label

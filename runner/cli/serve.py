@@ -11,7 +11,8 @@ import sys
 from pathlib import Path
 
 from runner.cli.options import SubCommands, add_theme_option
-from runner.util.errors import ExitCode, UserError, install_extra
+from runner.util.errors import UserError, install_extra
+from runner.util.exit_codes import ExitCode
 
 LOCAL = "127.0.0.1"
 LOOPBACK = (LOCAL, "localhost", "::1")

@@ -34,7 +34,7 @@ from runner.sweep.progress import ENDED, SweepProgress
 from runner.sweep.sweep_feed import SweepFeed, now
 from runner.sweep.trades import TRADED, Per
 from runner.util.console import print_json
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 from runner.util.formatting import command, duration, format_number, plural
 
 if TYPE_CHECKING:

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from runner.cli.dashboard import is_drawn, watch_sweep
 from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
 from runner.util.console import print_json
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.schema.base import Profile

@@ -6,7 +6,8 @@ import argparse
 
 from runner.cli import sweeps
 from runner.cli.options import SubCommands
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 from runner.util.formatting import plural
 
 

@@ -35,7 +35,7 @@ from runner.stats.intervals import LEVEL, Interval
 from runner.stats.repeats import deviation, middle
 from runner.stats.student import t_quantile
 from runner.stats.variation import Variation
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 from runner.util.formatting import format_number
 
 Outcome = Literal["PASS", "FAIL", "INCONCLUSIVE"]

@@ -19,7 +19,7 @@ from runner.fleet.hosts import connect_argv
 from runner.fleet.remote_host import Connection, RemoteHost, VersionError
 from runner.fleet.wire import WireError
 from runner.profile.settings import FleetHost
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 from runner.util.foreign_text import one_line
 
 SILENCE_S = 30.0

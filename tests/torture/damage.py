@@ -13,7 +13,7 @@ from pathlib import Path
 
 from runner import paths
 from runner.run import layout
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 from tests.support import recorded_runs
 from tests.torture.outcome import Outcome, command, crash_of, timer
 

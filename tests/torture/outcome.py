@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from runner.cli.main import main
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 
 
 @dataclass

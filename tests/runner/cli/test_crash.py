@@ -11,7 +11,7 @@ import pytest
 from runner import paths
 from runner.cli import crash
 from runner.cli.main import main
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 
 
 @pytest.fixture

@@ -15,7 +15,8 @@ from runner.cli.main import main
 from runner.fleet import link
 from runner.fleet.hosts import chosen_hosts, connect_argv
 from runner.run import layout
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 from tests.support.paths import ROOT
 from tests.support.recorded_runs import finished
 

@@ -26,7 +26,8 @@ from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout, liveness
 from runner.util import processes
-from runner.util.errors import ExitCode, UserError
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
 from runner.util.files import write_atomically
 from tests.support.runs import record, single, start, state_of, wait_for, wait_until_ended
 

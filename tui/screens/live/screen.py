@@ -13,7 +13,7 @@ from runner.cli.places import LivePlace
 from runner.history.run_feed import Feed, why_cut_off
 from runner.report.eta import earlier_times
 from runner.run.liveness import is_mirror
-from runner.util.errors import ExitCode, run_exit_code
+from runner.util.exit_codes import ExitCode, run_exit_code
 from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel

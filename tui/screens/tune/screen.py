@@ -13,7 +13,7 @@ from textual.containers import Container
 from runner.cli.places import TunePlace
 from runner.sweep.board import Board
 from runner.sweep.tune.view import TuneView
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 from tui.framework.keymap import Key, bindings
 from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.run import layout
-from runner.util.errors import ExitCode
+from runner.util.exit_codes import ExitCode
 from tests.support import recorded_runs, recorder
 from tests.tui.cockpit import text_of
 from tests.tui.screens.live.support import SIZE, Cockpit, cockpit, settled

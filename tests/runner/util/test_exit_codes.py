@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.state.run import ENDED_STATUSES
-from runner.util.errors import RUN_EXIT_CODES, ExitCode, run_exit_code
+from runner.util.exit_codes import RUN_EXIT_CODES, ExitCode, run_exit_code
 
 
 def test_every_final_status_has_an_exit_code() -> None:
