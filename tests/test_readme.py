@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import paths
 from runner.cli import main
 from runner.profile import settings
 from runner.profile.file import load_text
+from runner.util import paths
 from runner.util.errors import install_extra
 from tests.support.paths import ROOT
 

@@ -86,7 +86,7 @@ def starting_theme() -> str | None:
     Raises:
         UserError: `TRTBENCH_THEME` names no theme, or the settings are invalid.
     """
-    from runner import paths
+    from runner.util import paths
 
     stored = None
     if paths.settings_file().exists():

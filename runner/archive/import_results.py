@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from runner import VERSION, paths
+from runner import VERSION
 from runner import events as ev
 from runner.archive import publish
 from runner.archive.publish import PublishedRun
@@ -21,6 +21,7 @@ from runner.report.files import write_report
 from runner.run import layout
 from runner.state.result_matching import result_shape
 from runner.state.run import RunState
+from runner.util import paths
 from runner.util.bounds import LAST_WALL, is_odd_number
 from runner.util.errors import UserError
 from runner.util.files import make_folders, write_new

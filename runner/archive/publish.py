@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-from runner import paths
 from runner.history import labels
 from runner.run import layout
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import FOLDER_MODE, make_folders
 

@@ -13,7 +13,6 @@ from typing import NamedTuple
 
 import msgspec
 
-from runner import paths
 from runner.archive import publish
 from runner.archive.manifest import (
     CHUNK_BYTES,
@@ -29,6 +28,7 @@ from runner.history import labels, verification
 from runner.report.files import read_summary
 from runner.run import layout
 from runner.state.run import ENDED_STATUSES
+from runner.util import paths
 from runner.util.disk import free_bytes
 from runner.util.errors import UserError
 from runner.util.files import make_folders, open_new

@@ -10,7 +10,8 @@ import traceback
 from contextlib import suppress
 from pathlib import Path
 
-from runner import VERSION, paths
+from runner import VERSION
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 from runner.util.foreign_text import one_line, terminal_lines

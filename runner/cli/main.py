@@ -10,7 +10,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 
-from runner import VERSION, paths
+from runner import VERSION
 from runner.cli import (
     archive,
     assertions,
@@ -33,7 +33,7 @@ from runner.cli import (
 from runner.cli.dashboard import open_dashboard
 from runner.cli.examples import add_examples
 from runner.cli.options import CommandParser, SubCommands, add_host_option, add_theme_option
-from runner.util import signals
+from runner.util import paths, signals
 from runner.util.console import clean_output
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode

@@ -8,9 +8,9 @@ import subprocess
 import sys
 from pathlib import Path
 
-from runner import paths
 from runner.compare.comparison import Comparison
 from runner.export import comparison_html, formats
+from runner.util import paths
 from runner.util.errors import UserError
 
 MOST_NAMES = 8

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from runner import paths
 from runner.profile import settings
 from runner.profile.settings import FleetHost
+from runner.util import paths
 from runner.util.errors import UserError
 
 SERVE = "serve-stdio"

@@ -18,11 +18,11 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.fleet.run_source import SENT_WHOLE, is_growing
 from runner.fleet.wire import CaughtUp, Follow, Piece, Place, Restart, Stamp, Whole, WireError
 from runner.run import layout
 from runner.run.liveness import MIRROR_PLACE, MIRROR_PROBLEM
+from runner.util import paths
 from runner.util.disk import free_bytes
 from runner.util.files import FILE_MODE, make_folders, read_file, write_atomically, write_new
 

@@ -11,7 +11,6 @@ import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import paths
 from runner.fleet.machine import MachineWatch
 from runner.fleet.run_source import RunSource
 from runner.fleet.wire import (
@@ -39,6 +38,7 @@ from runner.plan.redaction import values_in_environment
 from runner.report.files import read_head
 from runner.run import layout, liveness
 from runner.state.waiting import waiting_text
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.foreign_text import one_line
 

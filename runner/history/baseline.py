@@ -14,9 +14,9 @@ from urllib.parse import quote
 
 import msgspec
 
-from runner import paths
 from runner.history.reports import load_report
 from runner.run import layout
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import make_folders, read_file, write_atomically
 from runner.util.formatting import command

@@ -16,9 +16,9 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.events.journal import LineReader, append_line
 from runner.run import layout
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import make_folders
 

@@ -6,10 +6,10 @@ import contextlib
 import os
 from pathlib import Path
 
-from runner import paths
 from runner.history import trash
 from runner.history.labels import Labels
 from runner.run.layout import PLAN, SAFE_NAME, list_names, list_runs, list_sweeps
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.formatting import command
 

@@ -7,12 +7,12 @@ import time
 
 import msgspec
 
-from runner import paths
 from runner.history import index
 from runner.history.disk_usage import disk_use
 from runner.history.labels import Labels
 from runner.history.run_entry import RunEntry, entry_of, read_facts
 from runner.run import layout
+from runner.util import paths
 
 
 def read_entries(*, disk: bool = False) -> list[RunEntry]:

@@ -6,11 +6,11 @@ from collections.abc import Collection, Iterable, Sequence
 
 from msgspec.structs import asdict
 
-from runner import paths
 from runner.history.ordering import Sort, sort_entries
 from runner.history.run_entry import Figure, RunEntry, best_figure
 from runner.schema.axes import cell_label, short_path
 from runner.state.run import LiveStatus
+from runner.util import paths
 from runner.util.formatting import plural
 
 LEAST = 2

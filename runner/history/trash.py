@@ -16,9 +16,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import paths
 from runner.history import labels
 from runner.run import layout
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import make_folders
 from runner.util.formatting import command

@@ -10,7 +10,6 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.engines import container
 from runner.engines.check import Check
 from runner.engines.mpi import default_python, find_mpirun
@@ -24,6 +23,7 @@ from runner.preflight.node_checks import Expected, compare_nodes
 from runner.preflight.node_collector import LIMIT_S, ask_nodes
 from runner.schema.base import Profile
 from runner.slurm.programs import ask
+from runner.util import paths
 from runner.util.errors import UserError
 
 _DECISIVE = (

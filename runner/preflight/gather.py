@@ -11,7 +11,6 @@ from typing import Any
 
 import msgspec
 
-from runner import paths
 from runner.engines import container
 from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.gpu_facts import GpuProcess, GpuSurvey, chosen_gpus, visible_devices
@@ -22,7 +21,7 @@ from runner.plan.plan import Plan
 from runner.preflight.host_load import LoadMeter
 from runner.run.device_locks import find_holders
 from runner.schema.base import Container, Profile
-from runner.util import cgroup, login_session, machine_lock, processes
+from runner.util import cgroup, login_session, machine_lock, paths, processes
 from runner.util.daemon import IMPORT_ROOT
 from runner.util.errors import UserError
 

@@ -7,13 +7,13 @@ import re
 import time
 from collections.abc import Iterator
 
-from runner import paths
 from runner.engines.check import Check
 from runner.engines.slurm import mode_of
 from runner.plan.job_request import JobRequest
 from runner.schema.base import Profile
 from runner.slurm.programs import Answer, ask
 from runner.slurm.script import preview
+from runner.util import paths
 from runner.util.file_systems import file_system_of
 from runner.util.formatting import duration
 

@@ -8,10 +8,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from runner import paths
 from runner.profile.file import ProfileError, dump, parse_yaml, read_text
 from runner.schema.base import PositiveInt, Section
 from runner.schema.validation import check_section
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import make_folders, write_atomically
 from runner.util.themes import ThemeName

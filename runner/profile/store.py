@@ -10,9 +10,9 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from runner import paths
 from runner.profile.file import load_text, read_text, save
 from runner.schema.base import Profile
+from runner.util import paths
 from runner.util.errors import UserError
 
 Origin = Literal["built in", "mine"]

@@ -8,8 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from runner import paths
-from runner.util import machine_lock, machine_queue, processes
+from runner.util import machine_lock, machine_queue, paths, processes
 from runner.util.formatting import duration
 from runner.util.machine_lock import Busy, Lock, LockError
 from runner.util.machine_queue import Ticket

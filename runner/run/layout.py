@@ -15,10 +15,10 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.plan import redaction
 from runner.plan.masking import Mask, reader_mask
 from runner.plan.plan import Plan, repro_script
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import (
     FOLDER_MODE,

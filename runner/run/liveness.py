@@ -18,9 +18,9 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.run.job import JOB
 from runner.run.layout import LOCK, OWNER, PLAN, PROCESSES, STOP, UNREADABLE, is_locked
+from runner.util import paths
 from runner.util.bounds import Count, Pid, Whole
 from runner.util.errors import UserError
 from runner.util.files import read_file, write_atomically

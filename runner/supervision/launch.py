@@ -9,7 +9,6 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.engines.registry import make_plan
 from runner.engines.slurm import is_inside_job
 from runner.plan.plan import Hook, Plan, SweepMembership
@@ -20,7 +19,7 @@ from runner.run.job import Job, write_job
 from runner.schema.base import Profile
 from runner.slurm.script import job_script
 from runner.slurm.submit import submit
-from runner.util import daemon
+from runner.util import daemon, paths
 from runner.util.errors import UserError
 
 SUPERVISOR = "runner.supervision.supervisor"

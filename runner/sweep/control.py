@@ -12,7 +12,6 @@ from typing import Literal
 
 import msgspec
 
-from runner import paths
 from runner.engines.slurm import mode_of
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
@@ -43,7 +42,7 @@ from runner.sweep.spec import (
     cells_of_profiles,
     expand_axes,
 )
-from runner.util import daemon
+from runner.util import daemon, paths
 from runner.util.errors import UserError
 from runner.util.files import FILE_MODE
 from runner.util.formatting import command

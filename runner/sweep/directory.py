@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Literal
 
 import msgspec
 
-from runner import paths
 from runner.events.journal import LineReader, append_line
 from runner.plan import redaction
 from runner.plan.plan import Configuration
 from runner.profile.file import parse_yaml
 from runner.run import layout
 from runner.sweep.spec import SCHEMA, SweepCell, SweepSpec
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import FOLDER_MODE, make_folders, read_file, write_atomically
 

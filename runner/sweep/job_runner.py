@@ -17,7 +17,6 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.engines.registry import make_plan
 from runner.events import JobEnd
 from runner.history.run_entry import read_entry
@@ -37,6 +36,7 @@ from runner.sweep.directory import SweepEnded, SweepRunRefused, SweepRunStarted
 from runner.sweep.known_failures import reject
 from runner.sweep.spec import Slot, narrow_profile
 from runner.sweep.sweep_runner import POLL_S, InOrder, SweepRunner, ended_run, run_detached
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import make_folders
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from runner import metrics, paths
+from runner import metrics
 from runner.history.reports import load_report
 from runner.history.run_feed import RunFeed, open_feed
 from runner.plan.plan import Configuration, configuration_of
@@ -31,6 +31,7 @@ from runner.sweep.directory import AnyLogEntry, LogReader, load_sweep
 from runner.sweep.progress import ENDED, MEASURED, SweepProgress, SweepRun, SweepStatus
 from runner.sweep.spec import LENGTHS, Slot, SweepCell, SweepSpec, values_at
 from runner.sweep.tune_terms import allowed_trials
+from runner.util import paths
 from runner.util.disk import wait_reason
 from runner.util.errors import UserError
 

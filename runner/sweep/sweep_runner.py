@@ -18,7 +18,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from runner import paths
 from runner.engines.registry import make_plan
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
@@ -50,7 +49,7 @@ from runner.sweep.known_failures import failed_artifact_key, reject
 from runner.sweep.out_of_memory import as_decided, outcomes_of
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, narrow_profile
-from runner.util import signals
+from runner.util import paths, signals
 from runner.util.disk import wait_reason
 from runner.util.errors import UserError
 from runner.util.logs import set_up_process_log

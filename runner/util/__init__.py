@@ -1,1 +1,1 @@
-"""Small helpers without knowledge of runs: user errors, files, processes, formatting, locks, foreign text."""
+"""Small helpers without knowledge of runs: folders, user errors, files, processes, formatting, locks."""

@@ -15,7 +15,6 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import paths
 from runner.events.journal import EventReader
 from runner.history import labels, ordering, query
 from runner.history.reader import RunHistory, read_entries
@@ -24,6 +23,7 @@ from runner.report.build import build_report
 from runner.report.files import read_state
 from runner.run import layout
 from runner.state.run import RunState
+from runner.util import paths
 from tests.benchmarks.result import Claim, Measured
 from tests.support.paths import DATA
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
+from runner.util import paths
 from tests.integration.newcomer import walk
 from tests.support.tmux import Tmux
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths
 from runner.cli.places import DashboardPlace, LivePlace, ResultPlace
 from runner.events.journal import EventReader
 from runner.history.reports import load_report
 from runner.report.files import write_report
 from runner.run import layout
+from runner.util import paths
 from tests.pictures.svg import Frame, animation, read_frame
 from tests.support.paths import DATA, ROOT
 from tests.support.recorder import RecordedFeed

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from runner import api, paths
+from runner import api
+from runner.util import paths
 from tests.support import recorded_runs
 
 

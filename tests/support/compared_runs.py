@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths
 from runner.compare import Comparison, compare, load_sides
 from runner.events import GpuIdentity
 from runner.plan.plan import Configuration, ModelWeights, Plan, Stage, SweepMembership
 from runner.run import layout
+from runner.util import paths
 from tests.support.reports import write_report_of
 from tests.support.simulated import latencies
 

@@ -9,13 +9,13 @@ from pathlib import Path
 from msgspec.structs import astuple
 
 from runner import events as ev
-from runner import paths
 from runner.history.run_entry import Figure, RunEntry, best_figure
 from runner.plan.plan import Configuration, SweepMembership
 from runner.report.files import write_report
 from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report
 from runner.run import layout
 from runner.state.run import LiveStatus
+from runner.util import paths
 from tests.support.runs import plan_of
 
 DAY = 86400.0

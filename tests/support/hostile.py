@@ -8,7 +8,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import paths
+from runner.util import paths
 from tests.support.recorder import Recorder
 
 TEXT = (

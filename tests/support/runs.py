@@ -9,13 +9,13 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from runner import events as ev
-from runner import paths
 from runner.engines.mpi import find_mpirun, launch_env, mpirun_argv
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report.files import read_state
 from runner.run import layout
 from runner.state.run import RunState
 from runner.supervision import launch
+from runner.util import paths
 from tests.support.paths import TESTS
 from tests.support.patience import PATIENCE_S
 

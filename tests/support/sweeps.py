@@ -7,7 +7,6 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner import paths
 from runner.plan.plan import Configuration
 from runner.profile.file import load_text
 from runner.run import liveness
@@ -22,7 +21,7 @@ from runner.sweep.directory import (
     SweepRunStarted,
 )
 from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec
-from runner.util import processes
+from runner.util import paths, processes
 from tests.support.reports import write_report_of
 from tests.support.runs import record, single
 

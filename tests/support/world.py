@@ -10,13 +10,13 @@ from textual.pilot import Pilot
 from textual.screen import Screen
 
 from runner import events as ev
-from runner import paths
 from runner.cli.places import DashboardPlace
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout
 from runner.state.run import LiveStatus, RunState
+from runner.util import paths
 from tui.app import TrtbenchApp
 from tui.framework.rows import Rows, row_text
 

@@ -8,11 +8,12 @@ import sys
 import tempfile
 from pathlib import Path
 
-from runner import archive, paths
+from runner import archive
 from runner.history import labels
 from runner.report.files import read_state
 from runner.run import layout
 from runner.supervision import launch
+from runner.util import paths
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
 from tests.support.runs import single, start, wait_for, wait_until_ended

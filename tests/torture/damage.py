@@ -11,8 +11,8 @@ import random
 import shutil
 from pathlib import Path
 
-from runner import paths
 from runner.run import layout
+from runner.util import paths
 from runner.util.exit_codes import ExitCode
 from tests.support import recorded_runs
 from tests.torture.outcome import Outcome, command, crash_of, timer

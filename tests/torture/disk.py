@@ -17,9 +17,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from runner import paths
 from runner.run import layout
 from runner.supervision import launch
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support.runs import is_supervised, single, wait_for, wait_until_ended
 from tests.torture.outcome import Outcome, crash_of, timer

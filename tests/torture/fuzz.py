@@ -11,7 +11,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from runner import archive, paths
+from runner import archive
 from runner import events as ev
 from runner.archive.import_results import import_files
 from runner.engines.registry import engines
@@ -20,6 +20,7 @@ from runner.report.build import build_report
 from runner.report.text_table import render
 from runner.run import layout
 from runner.state.run import RunState
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support import recorded_runs
 from tests.support.profiles import torch_profiles

@@ -16,14 +16,13 @@ from pathlib import Path
 
 import msgspec
 
-from runner import paths
 from runner.engines.mpi import LAUNCHERS
 from runner.history.stop import stop_run
 from runner.plan.plan import Plan
 from runner.run import layout, liveness
 from runner.run.device_locks import DeviceLocks
 from runner.supervision import launch
-from runner.util import processes
+from runner.util import paths, processes
 from runner.util.processes import ProcessIdentity
 from tests.standins import nvml
 from tests.support.paths import ROOT

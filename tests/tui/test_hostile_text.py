@@ -12,9 +12,9 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-from runner import paths
 from runner.cli.places import ComparePlace, DashboardPlace, HomePlace, LivePlace, ResultPlace, RunsPlace
 from runner.history.run_feed import open_replay
+from runner.util import paths
 from tests.support import hostile, world
 from tests.support.hostile import HIDDEN, TEXT
 from tests.support.paths import ROOT

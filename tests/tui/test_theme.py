@@ -12,10 +12,10 @@ import pytest
 from rich.color import ColorType
 from textual.pilot import Pilot
 
-from runner import paths
 from runner.cli.main import build_parser
 from runner.cli.places import RunsPlace
 from runner.profile import settings
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.themes import THEME_NAMES, ThemeName
 from tests.support.paths import ROOT

@@ -12,11 +12,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from runner import paths
 from runner.engines import container
 from runner.engines.build_cache import HOST
 from runner.engines.tensorrt_llm.versions import Version
 from runner.schema.base import Container
+from runner.util import paths
 
 TIMEOUT_S = 120.0
 SOONEST_S, PATIENCE = 10.0, 10

@@ -15,11 +15,11 @@ from runner.engines.slurm import Place, ranks_argv
 from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
 from runner.engines.torch.weights import find_weights
-from runner.paths import tiles_dir
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.plan.workload import Workload, precision_of
 from runner.util.errors import UserError
 from runner.util.formatting import format_number
+from runner.util.paths import tiles_dir
 
 PROGRAM = Path(__file__).resolve().parents[2] / "ranks" / "torch_benchmark.py"
 

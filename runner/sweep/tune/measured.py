@@ -6,7 +6,6 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
-from runner import paths
 from runner.history.reports import load_report
 from runner.report.model import ConfigurationReport
 from runner.schema.axes import cell_label
@@ -17,6 +16,7 @@ from runner.sweep.tune.definition import Values, space_of, values_text
 from runner.sweep.tune.observations import BLOCK, Known, Observation
 from runner.sweep.tune.space import Point, Space
 from runner.sweep.tune_terms import TuneTerms
+from runner.util import paths
 from runner.util.errors import UserError
 
 NumbersOf = Callable[[str], Numbers | None]

@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
-from runner import paths
 from runner.compare.verdict import Judgement
 from runner.metrics import Metric
 from runner.schema.axes import cell_label, short_path
@@ -29,6 +28,7 @@ from runner.sweep.tune.search import Search
 from runner.sweep.tune.strategy import make_search
 from runner.sweep.tune.winner import compared_runs, judge_winner, winner_name
 from runner.sweep.tune_terms import COMPARED, allowed_trials
+from runner.util import paths
 
 FEWEST_FOR_EFFECTS = 4
 """runs before the view has effects of axes"""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import msgspec
 
-from runner import paths
 from runner.compare.run_difference import RunValue
 from runner.compare.verdict import Judgement, judge
 from runner.profile.file import load_text
@@ -12,6 +11,7 @@ from runner.profile.store import save_as
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import SweepSpec
 from runner.sweep.tune.measured import NumbersOf, Question
+from runner.util import paths
 
 _LONGEST_NAME = 64
 

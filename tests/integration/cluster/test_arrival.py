@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.events import AnyEvent, Iteration
 from runner.history.run_feed import open_feed
 from runner.stats.samples import interpolated
+from runner.util import paths
 from tests.support.cluster import Cluster, product
 from tests.support.runs import wait_for
 from tui.screens.live.screen import BUDGET_S, FRAME_S

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.fleet.mirror import mirror_dir
 from runner.run import layout
+from runner.util import paths
 from tests.support.cluster import Cluster, Host, product
 from tests.support.patience import PATIENCE_S
 from tests.support.runs import wait_for

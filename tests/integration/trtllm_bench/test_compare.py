@@ -8,10 +8,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import paths
 from runner.compare import as_text, compare, load_sides
 from runner.compare.comparison import Comparison
 from runner.compare.comparison_markdown import as_markdown
+from runner.util import paths
 from tests.integration.trtllm.support import final, only_benchmark, row
 from tests.integration.trtllm.support import succeed as measure_statically
 from tests.integration.trtllm_bench.support import profile, succeed

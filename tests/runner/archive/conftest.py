@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
+from runner.util import paths
 from tests.support import recorded_runs
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from runner import archive, paths
+from runner import archive
 from runner import events as ev
 from runner.archive import publish, unpack
 from runner.cli.main import main
@@ -27,6 +27,7 @@ from runner.profile.file import dump
 from runner.report.build import build_report
 from runner.report.files import read_state, write_report
 from runner.run import layout
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support import recorded_runs
 from tests.support.paths import DATA

@@ -12,10 +12,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import archive, paths
+from runner import archive
 from runner.archive import unpack
 from runner.cli.main import main
 from runner.run import layout
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support import recorded_runs
 

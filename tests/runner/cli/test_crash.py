@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.cli import crash
 from runner.cli.main import main
+from runner.util import paths
 from runner.util.exit_codes import ExitCode
 
 

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.cli.main import main
 from runner.history import trash
 from runner.profile.settings import update
 from runner.sweep import directory
+from runner.util import paths
 from tests.support.histories import ended, figure
 from tests.support.paths import ROOT
 from tests.support.sweeps import sweep_of

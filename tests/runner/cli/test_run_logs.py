@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.cli import runs
 from runner.cli.main import main
+from runner.util import paths
 from tests.support import recorded_runs, recorder
 from tests.support.runs import single, start, wait_until_ended
 

@@ -7,12 +7,12 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.cli import sweep_narration
 from runner.plan.plan import Stage
 from runner.sweep.directory import LogWriter, MeasuredConfiguration, SweepBegun, SweepEnded, SweepRunEnded
 from runner.sweep.spec import Slot
 from runner.sweep.sweep_feed import SweepFeed
+from runner.util import paths
 from tests.support.runs import plan_of, record
 from tests.support.sweeps import LARGE, SMALL, settled, started, sweep_of, written
 

@@ -10,7 +10,6 @@ import sys
 import pytest
 from msgspec.structs import replace
 
-from runner import paths
 from runner.compare import as_text, load_sides, run_variation
 from runner.compare.comparison import ConfigurationComparison, MetricChange
 from runner.compare.comparison_markdown import as_markdown
@@ -19,6 +18,7 @@ from runner.compare.run_variation import Repeats
 from runner.compare.sides import ComparedRun
 from runner.plan.plan import Configuration, SweepMembership
 from runner.stats.variation import ASSUMED
+from runner.util import paths
 from tests.support.compared_runs import PROFILE, compared, repeats, run, some
 from tests.support.simulated import latencies
 

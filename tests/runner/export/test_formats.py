@@ -14,13 +14,13 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.cli.main import main
 from runner.engines.benchmark_line import parse_csv_row
 from runner.export.json_document import Document
 from runner.history.reports import load_report
 from runner.plan.plan import Configuration, Plan, Stage
 from runner.report.files import read_state
+from runner.util import paths
 from tests.support import recorded_runs
 from tests.support.paths import DATA
 from tests.support.runs import record

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.fleet.machine import Machine, MachineWatch
 from runner.fleet.remote_host import Connection, RemoteHost
 from runner.fleet.service import Service
 from runner.run import layout
+from runner.util import paths
 from tests.support.runs import plan_of, record
 
 Cut = Callable[[bytes], bytes]

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.fleet import run_source
 from runner.fleet.mirror import Mirror, mirror_dir, remove_unused
 from runner.fleet.remote_host import Connection, RemoteHost, VersionError
@@ -30,6 +29,7 @@ from runner.history.run_entry import read_entry
 from runner.history.run_feed import RunFeed, known_until, open_feed, why_cut_off
 from runner.run import layout, liveness
 from runner.state.stages import StageState
+from runner.util import paths
 from tests.runner.fleet.support import Machines, iterations
 
 RUN = "20260101T000000Z_p_7f3a"

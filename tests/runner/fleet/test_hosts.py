@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from runner import paths
 from runner.cli.main import main
 from runner.fleet import link
 from runner.fleet.hosts import chosen_hosts, connect_argv
 from runner.run import layout
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 from tests.support.paths import ROOT

@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.history.reader import read_entries
 from runner.history.run_entry import read_entry
 from runner.history.run_feed import open_feed
@@ -17,6 +16,7 @@ from runner.history.run_list import as_text
 from runner.history.stop import stop_run
 from runner.plan.job_request import JobRequest
 from runner.run import job, layout, liveness
+from runner.util import paths
 from tests.support.runs import record, single, state_of
 from tests.support.slurm import SlurmPrograms
 

@@ -7,10 +7,10 @@ import sys
 
 import pytest
 
-from runner import paths
 from runner.history import labels
 from runner.history.labels import Label, Labels
 from runner.history.lookup import find_run
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support.histories import ended
 

@@ -13,7 +13,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from runner import events as ev
-from runner import paths
 from runner.cli.main import main
 from runner.engines.trtllm_bench.output import ProgressParser, parse_iteration, requests_in
 from runner.events import decode_lines, encode
@@ -26,6 +25,7 @@ from runner.report.files import summary_of
 from runner.report.text_table import render
 from runner.run import layout
 from runner.state.run import RunState
+from runner.util import paths
 from tests.support import recorded_runs, recorder
 
 PROFILE = "qwen2.5-32b-fp16-tp8"

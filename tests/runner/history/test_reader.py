@@ -10,7 +10,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import paths
 from runner.history import index, labels
 from runner.history.disk_usage import disk_use
 from runner.history.reader import RunHistory, read_entries
@@ -19,6 +18,7 @@ from runner.history.run_entry import Figure, RunEntry
 from runner.report.files import read_summary, write_report
 from runner.report.model import ConfigurationReport, MetricCell, Summary
 from runner.run import layout
+from runner.util import paths
 from tests.support.histories import ended, entry, figure
 
 

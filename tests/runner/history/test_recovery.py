@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.cli.main import main
 from runner.history.lookup import find_run
 from runner.history.reader import read_entries
@@ -25,7 +24,7 @@ from runner.plan.plan import SweepMembership
 from runner.report.build import build_report
 from runner.report.files import write_report
 from runner.run import layout, liveness
-from runner.util import processes
+from runner.util import paths, processes
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 from runner.util.files import write_atomically

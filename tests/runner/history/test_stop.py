@@ -9,9 +9,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from runner import paths
 from runner.history import stop
 from runner.run import layout, liveness
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support.runs import record, single, start, state_of, wait_for, wait_until_ended
 

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.history import labels, trash
 from runner.history.labels import Label
 from runner.history.reader import read_entries
 from runner.run import layout, liveness
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support.histories import ended, figure
 from tests.support.runs import single, start, wait_until_ended

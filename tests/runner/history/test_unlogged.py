@@ -9,12 +9,12 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.events.base import Event
 from runner.history.recovery import recover
 from runner.history.unlogged import find_unlogged
 from runner.history.verification import checks
 from runner.run import layout
+from runner.util import paths
 from tests.support.runs import record, single, state_of
 
 STARTED = [

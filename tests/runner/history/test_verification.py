@@ -9,10 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import archive, paths
+from runner import archive
 from runner.cli.main import main
 from runner.history import verification
 from runner.run import layout
+from runner.util import paths
 from tests.support import recorded_runs
 
 

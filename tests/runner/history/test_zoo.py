@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.cli.main import main
 from runner.history.lookup import find_run
 from runner.history.reader import RunHistory, read_entries
 from runner.run import layout, liveness
+from runner.util import paths
 from tests.support import recorded_runs
 from tests.support.histories import ended, figure
 from tests.support.runs import record, single

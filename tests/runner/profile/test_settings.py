@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.profile import settings
 from runner.profile.settings import Hooks, Notify, Settings
+from runner.util import paths
 from runner.util.errors import UserError
 
 

@@ -7,10 +7,10 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import paths
 from runner.profile import store as profile_store
 from runner.profile.file import to_yaml
 from runner.schema.base import Profile
+from runner.util import paths
 from runner.util.errors import UserError
 
 

@@ -13,9 +13,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from runner import paths
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
+from runner.util import paths
 from tests.support.runs import record, single
 
 LONG_AGO = 1e9

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.plan.job_request import JobRequest
 from runner.plan.plan import Plan
 from runner.run import job as run_job
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
 from runner.supervision.launch import launch
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support.slurm import SlurmPrograms
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import paths
 from runner.cli.main import build_parser
 from runner.history.run_entry import read_entry
 from runner.plan.plan import Hook, Plan
 from runner.profile import store as profile_store
 from runner.run import layout, liveness
 from runner.supervision import hook, launch
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support.runs import record, single, start, wait_for, wait_until_ended
 

@@ -11,9 +11,9 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import paths
 from runner.history.reports import load_report
 from runner.supervision import hook, webhook
+from runner.util import paths
 from tests.support import recorded_runs
 from tests.support.runs import single, start, wait_for, wait_until_ended
 

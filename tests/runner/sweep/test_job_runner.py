@@ -9,7 +9,6 @@ import msgspec
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.run import job_turns, layout
 from runner.run.job import Job
 from runner.schema.base import Profile
@@ -18,6 +17,7 @@ from runner.supervision import launch
 from runner.sweep import job_runner
 from runner.sweep.job_runner import JobSweepRunner
 from runner.sweep.spec import SweepSpec
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support.runs import record, single
 from tests.support.sweeps import LARGE, SMALL, TINY, sweep_of, written

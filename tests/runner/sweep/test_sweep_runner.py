@@ -13,7 +13,6 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from runner import paths
 from runner.history.reader import read_entries
 from runner.history.run_entry import read_entry
 from runner.plan.plan import Plan, SweepMembership
@@ -26,7 +25,7 @@ from runner.sweep.directory import SweepBegun
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, axes_of
 from runner.sweep.sweep_runner import InOrder, SweepRunner
-from runner.util import processes
+from runner.util import paths, processes
 from runner.util.errors import UserError
 from tests.support.runs import single, state_of, wait_for, wait_until_ended
 from tests.support.sweeps import LARGE, SMALL, started, sweep_of, tiny, written

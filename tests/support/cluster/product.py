@@ -7,8 +7,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner import paths
 from runner.engines.mpi import ROOT_ENV
+from runner.util import paths
 from tests.support.cluster.hosts import Cluster, Host, HostProcess
 from tests.support.runs import PROGRAM, wait_for
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from runner import paths
 from runner.cli.places import LivePlace
 from runner.state import run as run_state
+from runner.util import paths
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
 from tests.support.terminal import Terminal

@@ -12,11 +12,11 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.message import Message
 
-from runner import paths
 from runner.cli.places import FleetPlace
 from runner.fleet.fleet import FoundRun, FoundSweep, HostView
 from runner.history import run_feed
 from runner.run.liveness import host_name
+from runner.util import paths
 from runner.util.errors import UserError
 from tui.framework.keymap import Key, bindings
 from tui.framework.picker import LinePicker, PickerLine

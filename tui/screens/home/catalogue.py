@@ -7,12 +7,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from runner import paths
 from runner.engines.registry import find_engine
 from runner.profile import store as profile_store
 from runner.profile.file import load_text, read_text
 from runner.run import layout
 from runner.schema.base import Profile
+from runner.util import paths
 from runner.util.errors import UserError
 from tui.screens.home.fits import Asked, Fits
 

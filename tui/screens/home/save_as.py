@@ -12,9 +12,9 @@ from textual.containers import Vertical
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
-from runner import paths
 from runner.profile import store as profile_store
 from runner.schema.base import NAME_PATTERN, Profile
+from runner.util import paths
 from runner.util.errors import UserError
 from tui.framework.rows import Panel, Row, Span, dim, row
 from tui.framework.titles import set_title

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from runner import paths
 from runner.cli.places import RunsPlace
 from runner.history import query, run_feed, trash
 from runner.history.run_entry import RunEntry
 from runner.history.run_list import cause_of
 from runner.history.sweep_fold import SweepFold
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.framework.keymap import Key

@@ -8,8 +8,8 @@ from typing import Any, ClassVar, Protocol
 
 from textual.message import Message
 
-from runner import paths
 from runner.sweep.progress import ENDED
+from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.formatting import command
 from tui.framework.keymap import Key, KeyState

@@ -6,7 +6,6 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.sweep.directory import Outcome, SweepRunStarted
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot
@@ -14,6 +13,7 @@ from runner.sweep.tune.measured import RunNumbers
 from runner.sweep.tune.strategy import TuneStrategy
 from runner.sweep.tune.study import STUDY
 from runner.sweep.tune_terms import COMPARED, TuneTerms, allowed_trials
+from runner.util import paths
 from tests.support.sweeps import LARGE, SMALL, recorded
 from tests.support.tunings import TRIALS, fake, tuning
 

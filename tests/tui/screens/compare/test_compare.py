@@ -8,11 +8,11 @@ from pathlib import Path
 import pytest
 from textual.pilot import Pilot
 
-from runner import paths
 from runner.cli.places import ComparePlace, RunsPlace
 from runner.history.lookup import find_run
 from runner.history.reader import read_entries
 from runner.run import layout
+from runner.util import paths
 from tests.support import histories, world
 from tests.support.compared_runs import PROFILE, run, some
 from tests.support.histories import figure

@@ -10,7 +10,6 @@ import msgspec
 import pytest
 from textual.pilot import Pilot
 
-from runner import paths
 from runner.cli.places import FleetPlace
 from runner.fleet.fleet import Fleet, FoundRun, FoundSweep, HostView
 from runner.fleet.link import LinkState, LinkStatus
@@ -20,6 +19,7 @@ from runner.fleet.wire import Listing, RemoteRun
 from runner.history.run_entry import Figure
 from runner.plan.plan import SweepMembership
 from runner.state.run import LiveStatus
+from runner.util import paths
 from runner.util.errors import UserError
 from tests.support import world
 from tests.support.world import RecordingApp, wait_until_idle, widget_text

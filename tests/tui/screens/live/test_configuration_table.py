@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from runner import paths
 from runner.history.baseline import set_baseline
 from runner.plan.plan import Configuration
 from runner.report.baseline_numbers import BaselineNumbers
+from runner.util import paths
 from tests.support import recorded_runs
 from tests.tui.cockpit import text_of
 from tests.tui.screens.live.support import cockpit, drained, settled

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner import paths
 from runner.cli.places import ResultPlace
 from runner.history import baseline
+from runner.util import paths
 from tests.support import compared_runs, recorded_runs, recorder
 from tests.support.keyboard import press_at_once
 from tests.support.recorder import Recorder

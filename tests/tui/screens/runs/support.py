@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner import paths
 from runner.run import layout
+from runner.util import paths
 from tests.support import world
 
 

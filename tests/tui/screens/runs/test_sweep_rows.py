@@ -7,9 +7,9 @@ from collections.abc import Callable
 import pytest
 from textual.pilot import Pilot
 
-from runner import paths
 from runner.cli.places import RunsPlace
 from runner.plan.plan import SweepMembership
+from runner.util import paths
 from tests.support import histories
 from tests.support.histories import figure
 from tests.support.world import RecordingApp, wait_until_idle, widget_text
