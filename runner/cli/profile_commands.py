@@ -9,12 +9,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 from runner.engines.registry import make_plan
+from runner.engines.slurm.script import preview
 from runner.plan import redaction
 from runner.plan.masking import Mask
 from runner.plan.plan import RUN_DIR, as_comment, as_shell, file_as_shell, files_read
 from runner.profile import file, store
 from runner.run.job import SCRIPT
-from runner.slurm.script import preview
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 from runner.util.formatting import command

@@ -18,7 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runner.engines.interface import Engine, Importer
-from runner.engines.slurm import job_request, node_launch
+from runner.engines.slurm.srun import job_request, node_launch
 from runner.plan.plan import MOST_CONFIGURATIONS, RUN_DIR, Plan
 from runner.schema.base import Profile
 from runner.util.errors import UserError

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import msgspec
 
+from runner.engines.slurm.queue import find_in_queue, find_record, why_unknown
+from runner.engines.slurm.records import JobRecord, queued_event
 from runner.events.job import JobQueued
 from runner.run.job import OUTPUT, Job, read_job
 from runner.run.layout import UNREADABLE
 from runner.run.liveness import MIRROR_PLACE, is_mirror
-from runner.slurm.queue import find_in_queue, find_record, why_unknown
-from runner.slurm.records import JobRecord, queued_event
 from runner.util.files import read_file
 
 _MOST_PLACE = 1 << 16

@@ -10,6 +10,7 @@ from typing import cast
 
 from runner import events as ev
 from runner.engines import container
+from runner.engines.slurm.ends import explain
 from runner.events.journal import JournalWriter
 from runner.history.job_watch import EndedJob, job_log, look_at_job
 from runner.plan.masking import reader_mask
@@ -20,7 +21,6 @@ from runner.run import layout, liveness
 from runner.run.job import read_job
 from runner.run.liveness import Liveness
 from runner.run.scratch import remove_scratch
-from runner.slurm.ends import explain
 from runner.state.run import ENDED_STATUSES, RunState
 from runner.util.errors import UserError
 from runner.util.files import read_file

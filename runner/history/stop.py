@@ -6,12 +6,12 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from runner.engines.slurm.queue import find_in_queue, forget
+from runner.engines.slurm.submit import cancel
 from runner.history.run_entry import RunEntry, read_entry
 from runner.run import liveness
 from runner.run.job import Job, read_job
 from runner.run.layout import OWNER
-from runner.slurm.queue import find_in_queue, forget
-from runner.slurm.submit import cancel
 from runner.util.errors import UserError
 
 STOP_TIMEOUT_S = 30.0

@@ -14,7 +14,8 @@ from runner.engines import container
 from runner.engines.check import Check
 from runner.engines.mpi import default_python, find_mpirun
 from runner.engines.registry import find_engine
-from runner.engines.slurm import is_inside_job
+from runner.engines.slurm.programs import ask
+from runner.engines.slurm.srun import is_inside_job
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import RUN_DIR, Plan
 from runner.plan.redaction import is_secret
@@ -22,7 +23,6 @@ from runner.preflight.node_answer import NodeQuestions
 from runner.preflight.node_checks import Expected, compare_nodes
 from runner.preflight.node_collector import LIMIT_S, ask_nodes
 from runner.schema.base import Profile
-from runner.slurm.programs import ask
 from runner.util import paths
 from runner.util.errors import UserError
 

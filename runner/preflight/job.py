@@ -8,11 +8,11 @@ import time
 from collections.abc import Iterator
 
 from runner.engines.check import Check
-from runner.engines.slurm import mode_of
+from runner.engines.slurm.programs import Answer, ask
+from runner.engines.slurm.script import preview
+from runner.engines.slurm.srun import mode_of
 from runner.plan.job_request import JobRequest
 from runner.schema.base import Profile
-from runner.slurm.programs import Answer, ask
-from runner.slurm.script import preview
 from runner.util import paths
 from runner.util.file_systems import file_system_of
 from runner.util.formatting import duration

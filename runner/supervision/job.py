@@ -10,12 +10,12 @@ from dataclasses import dataclass
 import msgspec
 
 from runner import events as ev
-from runner.engines.slurm import stage_job_name
+from runner.engines.slurm.ends import Ending, end_of, ending_by_signal, explain
+from runner.engines.slurm.programs import ask
+from runner.engines.slurm.queue import FRESH_S
+from runner.engines.slurm.records import SQUEUE_FORMAT, JobRecord, parse_scontrol, parse_squeue, queued_event
+from runner.engines.slurm.srun import stage_job_name
 from runner.plan.plan import Plan
-from runner.slurm.ends import Ending, end_of, ending_by_signal, explain
-from runner.slurm.programs import ask
-from runner.slurm.queue import FRESH_S
-from runner.slurm.records import SQUEUE_FORMAT, JobRecord, parse_scontrol, parse_squeue, queued_event
 from runner.util import login_session
 
 ANSWER_S = 3.0

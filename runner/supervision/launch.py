@@ -10,15 +10,15 @@ from pathlib import Path
 import msgspec
 
 from runner.engines.registry import make_plan
-from runner.engines.slurm import is_inside_job
+from runner.engines.slurm.script import job_script
+from runner.engines.slurm.srun import is_inside_job
+from runner.engines.slurm.submit import submit
 from runner.plan.plan import Hook, Plan, SweepMembership
 from runner.profile import settings
 from runner.profile.file import to_yaml
 from runner.run import layout, liveness
 from runner.run.job import Job, write_job
 from runner.schema.base import Profile
-from runner.slurm.script import job_script
-from runner.slurm.submit import submit
 from runner.util import daemon, paths
 from runner.util.errors import UserError
 

@@ -14,11 +14,11 @@ from runner import events as ev
 from runner.engines import build_cache, container
 from runner.engines.output import FinishedStage, OutputNotice
 from runner.engines.registry import find_engine
+from runner.engines.slurm.ends import Ending
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
 from runner.run import layout
 from runner.run.scratch import SHARED_MEMORY
-from runner.slurm.ends import Ending
 from runner.supervision.cause import EndedProgram, find_cause, missing_records
 from runner.supervision.collector import Collector
 from runner.supervision.heartbeat import HeartbeatMonitor

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from runner.engines.slurm import mode_of
+from runner.engines.slurm.srun import mode_of
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.profile.file import load_text

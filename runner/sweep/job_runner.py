@@ -18,6 +18,10 @@ from pathlib import Path
 import msgspec
 
 from runner.engines.registry import make_plan
+from runner.engines.slurm.ends import explain
+from runner.engines.slurm.queue import find_in_queue, find_record, forget
+from runner.engines.slurm.script import job_script
+from runner.engines.slurm.submit import cancel, submit
 from runner.events import JobEnd
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
@@ -27,10 +31,6 @@ from runner.profile.file import load_text
 from runner.run import job_turns
 from runner.run.job import Job
 from runner.schema.base import Profile
-from runner.slurm.ends import explain
-from runner.slurm.queue import find_in_queue, find_record, forget
-from runner.slurm.script import job_script
-from runner.slurm.submit import cancel, submit
 from runner.supervision import launch
 from runner.sweep.directory import SweepEnded, SweepRunRefused, SweepRunStarted
 from runner.sweep.known_failures import reject

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.slurm import queue
+from runner.engines.slurm import queue
 from tests.support.paths import TESTS
 
 RECORDED = TESTS / "data" / "slurm"

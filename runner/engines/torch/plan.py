@@ -11,7 +11,7 @@ from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, decode_reads
 from runner.engines.gpu_claims import claimed_gpus, numbered_gpus
 from runner.engines.model_shape import TransformerShape, read_shape, shape_rules
 from runner.engines.mpi import RankLaunch, default_python, find_mpirun, launch_env, ranks_here
-from runner.engines.slurm import Place, ranks_argv
+from runner.engines.slurm.srun import Place, ranks_argv
 from runner.engines.torch.memory import predicted_memory
 from runner.engines.torch.profile import TorchProfile
 from runner.engines.torch.weights import find_weights

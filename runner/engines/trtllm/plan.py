@@ -16,7 +16,7 @@ import msgspec
 from runner.engines import build_cache, container
 from runner.engines.build_cache import CachedOutput, CacheLookup, Identity
 from runner.engines.mpi import RankLaunch
-from runner.engines.slurm import Place, ranks_argv, task_argv
+from runner.engines.slurm.srun import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.devices import devices_of_nodes, gpus_of, host_notes
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from runner.engines.mpi import ROOT_ENV, MpirunProgram, RankLaunch, find_mpirun, launch_env
 from runner.engines.mpi.hosts import is_several
-from runner.engines.slurm import Place, ranks_argv, task_argv
+from runner.engines.slurm.srun import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.installation import program_of
 from runner.engines.trtllm_bench.installation import BenchInstallation
 from runner.engines.trtllm_bench.profile import BenchProfile

@@ -16,7 +16,7 @@ import msgspec
 from runner.engines import build_cache, container
 from runner.engines.build_cache import CachedOutput, CacheLookup
 from runner.engines.mpi import RankLaunch
-from runner.engines.slurm import Place
+from runner.engines.slurm.srun import Place
 from runner.engines.tensorrt_llm.devices import devices_of_nodes, host_notes
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.options import to_argv

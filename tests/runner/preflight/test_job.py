@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from runner.engines.slurm.programs import Answer
 from runner.preflight.job import shared_check, trial_check
-from runner.slurm.programs import Answer
 from runner.util.file_systems import file_system_of
 
 

@@ -9,10 +9,10 @@ import msgspec
 import pytest
 
 from runner import events as ev
+from runner.engines.slurm.records import JobRecord
 from runner.run import job_turns, layout
 from runner.run.job import Job
 from runner.schema.base import Profile
-from runner.slurm.records import JobRecord
 from runner.supervision import launch
 from runner.sweep import job_runner
 from runner.sweep.job_runner import JobSweepRunner

@@ -261,11 +261,11 @@ class CommandPane(CommandView):
 def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
     """Return the commands of a new run of a profile, or of an existing run."""
     from runner.engines.registry import make_plan
+    from runner.engines.slurm.script import job_script
     from runner.plan.plan import RUN_DIR, as_shell, files_read
     from runner.plan.redaction import redact_plan
     from runner.run import layout
     from runner.run.job import SCRIPT
-    from runner.slurm.script import job_script
 
     try:
         plan = redact_plan(layout.load_plan(run_dir) if run_dir is not None else make_plan(profile))

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pwd
 from dataclasses import dataclass
 
+from runner.engines.slurm.records import JobRecord
 from runner.events.job import JobEnd
-from runner.slurm.records import JobRecord
 
 NOTICE_MARGIN_S = 120.0
 """Slurm sends the signal before the time limit up to a minute early, and a run takes a while to end"""

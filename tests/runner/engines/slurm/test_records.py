@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
+from runner.engines.slurm.ends import ending_by_signal, explain
+from runner.engines.slurm.programs import Answer
+from runner.engines.slurm.queue import find_record
+from runner.engines.slurm.records import JobRecord, parse_sacct, parse_scontrol, parse_squeue
 from runner.run.job import Job
-from runner.slurm.ends import ending_by_signal, explain
-from runner.slurm.programs import Answer
-from runner.slurm.queue import find_record
-from runner.slurm.records import JobRecord, parse_sacct, parse_scontrol, parse_squeue
 from tests.support.slurm import recorded
 
 

@@ -7,9 +7,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from runner.run.job import Job
-from runner.slurm.programs import Answer, ask
-from runner.slurm.records import (
+from runner.engines.slurm.programs import Answer, ask
+from runner.engines.slurm.records import (
     SACCT_FORMAT,
     SQUEUE_FORMAT,
     JobRecord,
@@ -17,6 +16,7 @@ from runner.slurm.records import (
     parse_scontrol,
     parse_squeue,
 )
+from runner.run.job import Job
 
 FRESH_S = 4.0
 """How long an answer of the controller is used"""

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
+from runner.engines.slurm.programs import ask
 from runner.run.job import SCRIPT, Job, write_job
 from runner.run.liveness import host_name
-from runner.slurm.programs import ask
 from runner.util.errors import UserError
 from runner.util.files import write_new
 from runner.util.processes import user_name

@@ -13,7 +13,7 @@ from runner.plan.job_request import JobMode, JobRequest
 from runner.plan.node_launch import NodeLaunch
 from runner.schema.slurm import Slurm
 
-RANK_PROGRAMS = str(Path(__file__).resolve().parents[1])
+RANK_PROGRAMS = str(Path(__file__).resolve().parents[2])
 """The folder of our programs that run in the place of the stages; containers mount it"""
 
 
