@@ -78,6 +78,8 @@ def _hydra_of_intel(path: str, env: Mapping[str, str]) -> str | None:
 def locate_mpirun(wanted: str | None, python: str) -> str:
     """Return the path of `wanted`, else of the mpirun on PATH, else of the one next to the interpreter.
 
+    It is absolute: stages start in the run directory, and node agents in `/`.
+
     Raises:
         UserError: there is no mpirun.
     """
@@ -97,7 +99,7 @@ def locate_mpirun(wanted: str | None, python: str) -> str:
                 f"there is no mpirun: none on PATH and none next to the interpreter{absent}",
                 hint=f"install one with {install_extra('torch')}, or your system's Open MPI",
             )
-    return path
+    return os.path.abspath(path)
 
 
 @lru_cache(maxsize=8)

@@ -119,13 +119,15 @@ def test_every_node_gets_one_process(mpirun: MpirunProgram, expected: str) -> No
     ids=["Open MPI 5", "Open MPI 4", "MPICH", "Intel MPI", "unknown"],
 )
 def test_the_implementation_is_told_by_its_version(
-    tmp_path: Path, answer: str, expected: tuple[str, str, int]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, answer: str, expected: tuple[str, str, int]
 ) -> None:
     program = tmp_path / "mpirun"
     program.write_text(f"#!/bin/sh\ncat <<'END'\n{answer}END\n")
     program.chmod(0o755)
-    found = find_mpirun(str(program), "python3")
+    monkeypatch.chdir(tmp_path)
+    found = find_mpirun("./mpirun", "python3")
     assert (found.flavour, found.version, found.major) == expected
+    assert found.path == str(program), "stages and agents start in other folders"
 
 
 def test_a_script_of_intel_mpi_gives_way_to_its_program(
