@@ -49,6 +49,8 @@ class Member:
         self.argv, self._output, self._prepare = argv, output, prepare
         self.heard = False
         """it has printed a line"""
+        self.settled = threading.Event()
+        """it has printed a line, or its output has ended"""
         self.restarted = False
         self.readers: list[threading.Thread] = []
         self.start()
@@ -72,8 +74,10 @@ class Member:
         assert process.stdout is not None
         for line in process.stdout:
             self.heard = True
+            self.settled.set()
             with self._output, contextlib.suppress(OSError):
                 os.write(1, line)
+        self.settled.set()
 
 
 class FanOut:
@@ -111,6 +115,8 @@ class FanOut:
             code = member.process.wait()
             if self.ending or not restart or member.restarted:
                 return code
+            # The process can end before the thread that reads its output has seen its first line.
+            member.settled.wait(END_S)
             if not member.heard:
                 self.end()
                 return code

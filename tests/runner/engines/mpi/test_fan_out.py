@@ -6,10 +6,13 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from pathlib import Path
 
+import pytest
+
 from runner.engines.mpi.command import FAN_OUT
-from runner.engines.mpi.fan_out import NOT_STARTED, RESTART
+from runner.engines.mpi.fan_out import NOT_STARTED, RESTART, FanOut, Member
 
 ECHO = "import sys\nfor line in sys.stdin:\n    print(len(line), flush=True)\nsys.exit(int(sys.argv[1]))"
 
@@ -52,6 +55,26 @@ def test_a_process_that_ends_early_is_started_once_more() -> None:
         running.stdin.write("last\n")
         running.stdin.close()
         assert running.stdout.read() == "last\n"
+
+
+def test_a_line_that_is_read_after_the_end_counts(monkeypatch: pytest.MonkeyPatch) -> None:
+    forward, is_noticed = Member._forward, threading.Event()
+
+    def forward_late(member: Member, process: subprocess.Popen[bytes]) -> None:
+        is_noticed.wait()
+        forward(member, process)
+
+    class Settled(threading.Event):
+        def wait(self, timeout: float | None = None) -> bool:
+            is_noticed.set()  # the end of the process is, and its line is not read yet
+            return super().wait(timeout)
+
+    monkeypatch.setattr(Member, "_forward", forward_late)
+    fan_out = FanOut([["echo"]], ["here"])
+    [member] = fan_out.members
+    member.settled = Settled()
+    fan_out.follow(member, restart=True)
+    assert member.restarted
 
 
 def test_a_process_that_cannot_start_again_has_failed(tmp_path: Path) -> None:
