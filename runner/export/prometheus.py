@@ -13,7 +13,7 @@ from typing import BinaryIO, get_args
 
 from runner.export.destination import open_output
 from runner.export.run_data import RunData
-from runner.plan.plan import Plan, configuration_of
+from runner.plan.plan import Configuration, Plan, configuration_of
 from runner.report import result_table
 from runner.report.build import build_report
 from runner.report.model import Report
@@ -59,13 +59,19 @@ def gauges(found: Report) -> Iterator[Gauge]:
     yield Gauge("trtbench_flags", "number of warnings about the run", [(run, flags)])
     for row in result_table.build_rows(found.configurations):
         samples = [
-            ({**run, **result_table.configuration_labels(configuration_of(configuration))}, cell.value)
+            ({**run, **series_labels(configuration_of(configuration))}, cell.value)
             for configuration, cell in zip(found.configurations, row.cells, strict=True)
             if cell is not None and cell.value is not None
         ]
         if samples:
             text = f"{row.metric.with_unit}: {row.metric.formula}"
             yield Gauge(f"trtbench_{row.metric.name}", text, samples)
+
+
+def series_labels(configuration: Configuration) -> dict[str, str]:
+    """Return the fields, and the name that tells batches from requests in flight: a legend of any program."""
+    name = result_table.configuration_name(configuration)
+    return {"configuration": name, **result_table.configuration_labels(configuration)}
 
 
 def _lines(gauge: Gauge) -> Iterator[str]:

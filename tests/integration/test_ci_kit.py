@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 import yaml
 
+from runner.export.prometheus import series_labels
 from runner.metrics import BY_NAME
 from runner.plan.plan import Configuration
-from runner.report.result_table import configuration_labels
 from tests.support.patience import PATIENCE_S
 from tests.support.runs import wait_for
 
@@ -130,5 +130,5 @@ def test_the_grafana_dashboard_asks_for_metrics_that_exist() -> None:
     queries = "\n".join(str(panel["targets"]) for panel in dashboard["panels"])
     asked = set(re.findall(r"trtbench_(\w+)", queries))
     assert asked - {"run_state", "run_seconds", "flags"} <= set(BY_NAME)
-    shape = configuration_labels(Configuration(1, 128, 20))
+    shape = series_labels(Configuration(1, 128, 20))
     assert set(re.findall(r"{{(\w+)}}", queries)) <= {"run", "profile", "engine", "state", *shape}

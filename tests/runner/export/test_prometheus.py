@@ -13,9 +13,10 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from runner import events as ev
 from runner.cli.main import main
-from runner.export.prometheus import MetricsPublisher, as_text, file_publisher
+from runner.export.prometheus import MetricsPublisher, as_text, file_publisher, series_labels
 from runner.export.prometheus_server import serve_metrics
 from runner.history.reports import load_report
+from runner.plan.plan import Configuration
 from runner.state.run import RunState
 from tests.support import recorded_runs
 from tests.support.paths import DATA
@@ -44,6 +45,18 @@ def test_every_number_of_the_table_is_exported(tmp_path: Path) -> None:
     states = {labels["state"]: value for labels, value in read["trtbench_run_state"]}
     assert states.pop("finished") == 1
     assert set(states.values()) == {0}
+
+
+@pytest.mark.parametrize(
+    ("configuration", "name"),
+    [
+        (Configuration(4, 128, 64), "batch 4 128→64"),
+        (Configuration(0, 128, 64, requests=100, concurrency=8), "concurrency 8 128→64"),
+    ],
+    ids=["batch", "requests in flight"],
+)
+def test_a_series_names_its_configuration(configuration: Configuration, name: str) -> None:
+    assert series_labels(configuration)["configuration"] == name
 
 
 def test_special_characters_are_escaped(tmp_path: Path) -> None:
