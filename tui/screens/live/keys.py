@@ -10,6 +10,8 @@ _MOVEMENT = (
     *(key for key in MOVEMENT if key.action != "bottom"),
     *(replace(key, help="to the bottom, and follow the log") for key in MOVEMENT if key.action == "bottom"),
 )
+_KEYS_OF_PLOT = ("view", "switch_axis")
+"""actions that change nothing that is seen while another panel is maximised"""
 KEYS = (
     Key(
         "q",
@@ -101,3 +103,10 @@ KEYS = (
     ),
     HELP,
 )
+
+
+def keys_of_full_page(keys: list[Key], panel: str) -> list[Key]:
+    """Return the keys of the footer while `panel` is maximised: first the one that restores all panels."""
+    unused = (panel, *(_KEYS_OF_PLOT if panel != "plot" else ()))
+    back = [replace(key, label="all panels") for key in keys if key.action == "back"]
+    return [*back, *(key for key in keys if key.action not in unused)]

@@ -27,7 +27,7 @@ from tui.screens.live.gpu_box import draw_gpu_box
 from tui.screens.live.health_line import draw_health, health_rows
 from tui.screens.live.host_line import draw_host
 from tui.screens.live.in_flight_panel import MAX_ROWS
-from tui.screens.live.keys import KEYS
+from tui.screens.live.keys import KEYS, keys_of_full_page
 from tui.screens.live.latency_panel import draw_latency
 from tui.screens.live.layout import LOW, PANELS, WIDE, LayoutRequest, LiveLayout
 from tui.screens.live.log_keys import LogKeys
@@ -51,8 +51,6 @@ MOST_NODES = 1 << 20
 """more nodes than there are: to the first or the last one"""
 BUDGET_S = 0.04
 """time of a frame for reading events; the rest is for drawing and input"""
-_KEYS_WHEN_MAXIMISED = ("back", "toggle_node", "view", "switch_axis", "details", "help")
-"""further actions in the footer while a panel is maximised"""
 
 
 def _table_rows(table: ConfigurationTable) -> int:
@@ -264,9 +262,7 @@ class LiveScreen(LogKeys, NodeKeys, KeyedScreen):
 
     def footer_keys(self) -> list[Key]:
         keys = self.active_keys()
-        if self.maximised:
-            return [key for key in keys if key.action in (*PANELS, *_KEYS_WHEN_MAXIMISED)]
-        return keys
+        return keys_of_full_page(keys, self.maximised) if self.maximised else keys
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "stop":

@@ -130,6 +130,10 @@ async def test_maximised_gpus_and_ranks_have_pages_of_their_own(tmp_path: Path) 
         await pilot.press("3")
         await pilot.pause()
         assert "python3 train.py  not of this run" in text_of(app.screen, "#gpus")
+        footer = text_of(app.screen, "#footer")
+        assert "esc all panels" in footer
+        assert "stop" in footer
+        assert "plot kind" not in footer
         await pilot.press("down")
         assert app.screen.query_one("#gpus").top == 1  # type: ignore[attr-defined]
         await pilot.press("2")
