@@ -33,6 +33,8 @@ def state_span(status: LiveStatus, job_end: JobEnd | None = None) -> Span:
     return _STATE_SPANS[status]
 
 
+MIN_NAME = 4
+"""cells of the profile without which the remaining time is left out"""
 _JOB_END_SPANS = [state_span("failed", end) for end in JOB_END_WORDS]
 STATE_WIDTH = max(width_of(span.text) for span in (*_STATE_SPANS.values(), *_JOB_END_SPANS))
 """width of a column that cuts no state"""
@@ -73,6 +75,8 @@ def draw_run_header(header: RunHeader, width: int, height: int) -> list[Row]:
             elapsed,
             *left,
         )
+        if left and row_width(state) + MIN_NAME > width:
+            state = state[: -len(left)]
     if width_of(header.profile) + row_width(state) + len(header.run) + 8 <= width:
         state = row(dim(f"run {header.run}   "), *state)
     room = width - row_width(state) - width_of(header.profile) - 3

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from runner.compare.answer import (
     Outcome,
     answer_pair,
@@ -27,7 +29,9 @@ _SIGNS: dict[Outcome, Span] = {
 }
 BAR, MOST_BAR = 21, 61
 """cells of a bar"""
-VALUES, CHANGE, VERDICT = 26, 9, 16
+VALUES, CHANGE, VERDICT, SIGN = 26, 9, 16, 4
+ENOUGH_LABEL = 24
+"""cells of a name that tell it from others"""
 
 
 def draw_answer(view: CompareView, width: int, height: int) -> list[Row]:
@@ -61,6 +65,28 @@ def draw_sides(view: CompareView, width: int, height: int) -> list[Row]:
     return drawn
 
 
+class _BarWidths(NamedTuple):
+    """Cells of the parts of a bar's line."""
+
+    label: int
+    bar: int
+    """0: no bar"""
+    verdict: int
+    """`SIGN`: only the sign of the verdict"""
+
+
+def _bar_widths(longest: int, width: int) -> _BarWidths:
+    """Return the parts that fit: a name that cannot be told from others is worse than a missing bar."""
+    name = min(longest, ENOUGH_LABEL)
+    parts = ((VERDICT, BAR), (SIGN, BAR), (VERDICT, 0), (SIGN, 0))
+    verdict, bar = next((part for part in parts if name + sum(part) + CHANGE <= width), parts[-1])
+    label = max(1, min(max(longest, 12), width - CHANGE - verdict - bar))
+    if bar:
+        bar = min(MOST_BAR, width - CHANGE - verdict - label)
+        bar -= 1 - bar % 2
+    return _BarWidths(label, bar, verdict)
+
+
 def draw_bars(view: CompareView, width: int, height: int) -> list[Row]:
     """Draw the changes of the selected pair as bars with their intervals, on one scale."""
     pair = view.comparison.pairs[view.pair]
@@ -68,27 +94,24 @@ def draw_bars(view: CompareView, width: int, height: int) -> list[Row]:
     if not lines:
         return [row(dim("no change to draw"))]
     shown = lines[: height - 1] if height and len(lines) > height - 1 else lines
-    values = VALUES if width >= WIDE else 0
-    fixed = CHANGE + VERDICT + values + 2
     labels = bar_labels(lines)
-    longest = max(map(width_of, labels)) + 1
-    label = max(12, min(longest, width - fixed - BAR))
-    size = max(BAR, min(MOST_BAR, width - fixed - label))
-    size -= 1 - size % 2
+    values = VALUES + 2 if width >= WIDE else 0
+    label, size, room = _bar_widths(max(map(width_of, labels)) + 1, width - values)
     limit = bar_limit(lines)
     drawn = []
     for line, name in zip(shown, labels, strict=False):
         change = line.change
         verdict = VERDICTS[change.verdict] if change.verdict else dim("")
+        word = verdict.text if room == VERDICT else verdict.text[:1]
         before, after = format_measurement(change.first), format_measurement(change.second)
         numbers = f"{before} → {after} {BY_NAME[line.metric].unit}" if values else ""
         drawn.append(
             cut(
                 row(
                     fit(shorten_middle(name, label - 1), label),
-                    Span(draw_bar(line, limit, size), verdict.style),
+                    Span(draw_bar(line, limit, size) if size else "", verdict.style),
                     Span(align_right(format_share(change.change), CHANGE), "strong"),
-                    Span(fit(f"  {verdict.text}", VERDICT), verdict.style),
+                    Span(fit(f"  {word}", room), verdict.style),
                     dim(f"  {numbers}" if numbers else ""),
                 ),
                 width,
@@ -96,8 +119,8 @@ def draw_bars(view: CompareView, width: int, height: int) -> list[Row]:
         )
     more = len(lines) - len(shown)
     note = f" and {more} more in the table" if more else ""
-    drawn.append(cut(row(dim(" " * label + scale_line(limit, size) + note)), width))
-    return drawn
+    scale = " " * label + scale_line(limit, size) if size else ""
+    return [*drawn, cut(row(dim(scale + note)), width)] if scale or note else drawn
 
 
 def draw_method(view: CompareView, width: int, height: int) -> list[Row]:

@@ -21,6 +21,8 @@ VALUE = 13
 MARK = 3
 """cells after a number for the mark of the best and the worst"""
 MOST_DIGITS = max(metric.digits for metric in BY_NAME.values())
+MIN_NAME, ARROW = 12, 3
+"""least cells of a metric's name; cells of the arrow to further configurations"""
 BEST, WORST = "▲", "▽"
 
 ExtraName = Literal["baseline", "margin", "printed"]
@@ -137,6 +139,8 @@ class TableLayout:
     """Layout of the table for a width: the extra columns that fit, and the visible configurations."""
 
     name: int
+    unit: int
+    """cells of the units; 0: a number fits only without them"""
     cell: int
     """cells of one configuration"""
     first: int
@@ -145,7 +149,7 @@ class TableLayout:
 
     @property
     def label(self) -> int:
-        return self.name + UNIT
+        return self.name + self.unit
 
     def configuration_at(self, x: int) -> int | None:
         """Return the configuration at column x of the widget; None: none."""
@@ -158,7 +162,9 @@ def layout_table(table: MetricTable, width: int) -> TableLayout:
     # On a narrow terminal a second configuration is more useful than long metric names.
     name = max(24, min(longest + 3, 30 if len(table.columns) > 1 and width < 90 else width // 2))
     mark = MARK if len(table.columns) > 1 else 0
-    cell, extras = VALUE + mark, []
+    cell, extras, unit = VALUE + mark, [], UNIT
+    if name + UNIT + cell > width:
+        name, unit = max(MIN_NAME, width - cell - ARROW), 0
     candidates = [(extra, 1) for extra in table.required]
     candidates += [(extra, len(table.columns)) for extra in table.if_room]
     for extra, configurations in candidates:
@@ -167,11 +173,11 @@ def layout_table(table: MetricTable, width: int) -> TableLayout:
             cell += EXTRAS[extra].width
             extras.append(extra)
     ordered = tuple(extra for extra in EXTRAS if extra in extras)
-    room, count = width - name - UNIT, len(table.columns)
+    room, count = width - name - unit, len(table.columns)
     if count * cell > room:
-        count = max(1, (room - 3) // cell)
+        count = max(1, (room - ARROW) // cell)
     first = max(0, min(table.column - count + 1, len(table.columns) - count))
-    return TableLayout(name, cell, first, count, ordered)
+    return TableLayout(name, unit, cell, first, count, ordered)
 
 
 def heading_rows(table: MetricTable, width: int, spark_height: int = 1) -> list[Row]:
@@ -216,7 +222,7 @@ def _sparks(table: MetricTable, layout: TableLayout, width: int, height: int) ->
     for y in range(height):
         what = f"  {table.courses[layout.first].what}" if y == 0 else ""
         spans: list[str | Span] = [dim(fit(what, layout.name))]
-        spans.append(dim(fit("ms" if y == 0 else "", UNIT)))
+        spans.append(dim(fit("ms" if y == 0 else "", layout.unit)))
         for rows in drawn:
             spans += [" ", *rows[y], " " * max(0, layout.cell - cells - 1)]
         yield row(*spans)
@@ -263,7 +269,7 @@ def _row_contents(table: MetricTable) -> Iterator[int | str]:
 def _line(table: MetricTable, line: TableRow, layout: TableLayout, width: int) -> Row:
     metric = line.metric
     title = fit(f"  {metric.title}", layout.name - 1)
-    spans: list[str | Span] = [f"{title} ", dim(fit(metric.unit, UNIT))]
+    spans: list[str | Span] = [f"{title} ", dim(fit(metric.unit, layout.unit))]
     for index in range(layout.first, layout.first + layout.count):
         value = line.cells[index]
         digits = metric.digits if table.full_digits else result_table.digits_of(value, metric)

@@ -86,7 +86,10 @@ def _changed(entry: RunEntry, now: float, look: RunLook) -> Span:
 
 
 def _took(entry: RunEntry, now: float, look: RunLook) -> Span:
-    return Span(duration(entry.seconds) if entry.seconds else "–")
+    if not entry.seconds:
+        return Span("–")
+    hours = int(entry.seconds // 3600)
+    return Span(duration(entry.seconds) if hours < 100 else f"{hours} h")
 
 
 def _tokens_per_sec(entry: RunEntry, now: float, look: RunLook) -> Span:
@@ -127,13 +130,14 @@ _STATE = RunColumn("state", STATE_WIDTH, _state)
 _PROFILE = RunColumn("profile", 16, _profile, "profile")
 _WHEN = RunColumn("when", 12, lambda entry, now, look: Span(format_timestamp(entry.started, now)), "when")
 _TOOK = RunColumn("took", 8, _took, "took", left_aligned=False)
+_LATENCY = RunColumn("latency", 9, _latency, "latency", left_aligned=False)
 _BASIC = (
     _STATE,
     _PROFILE,
     _WHEN,
     _TOOK,
     RunColumn("tokens/s", 8, _tokens_per_sec, "tokens", left_aligned=False),
-    RunColumn("latency", 9, _latency, "latency", left_aligned=False),
+    _LATENCY,
 )
 QUIET = ("", NOTHING, FIRST)
 _FLAGS = RunColumn("warn.", 5, _flags, "warnings", left_aligned=False)
@@ -143,14 +147,14 @@ _ID = RunColumn("id", 4, lambda entry, now, look: dim(fit(short_id(plain_text(en
 _DISK = RunColumn("disk", 8, _disk, "disk", left_aligned=False)
 _ENGINE = RunColumn("engine", 8, lambda entry, now, look: dim(plain_text(entry.engine)))
 _GPU = RunColumn("GPU", 10, _gpu)
-_DROPPED_FIRST = (_TOOK, _WHEN)
+_DROPPED_FIRST = (_TOOK, _WHEN, _LATENCY)
 """columns to drop, in this order, if the basic columns do not fit"""
 _OPTIONAL = (_FLAGS, _CHANGED, _ID, _ABOUT)
 """columns to add, in this order, if they fit"""
 _EXTRA = (_DISK, _ENGINE, _GPU)
 """columns to add, in this order, if `what changed` and the profile have room as well"""
 _ORDER = (*_BASIC, _FLAGS, _CHANGED, _DISK, _ID, _ENGINE, _GPU, _ABOUT)
-MAX_PROFILE_WIDTH = 28
+MIN_PROFILE_WIDTH, ENOUGH_PROFILE_WIDTH, MAX_PROFILE_WIDTH = 8, 22, 28
 ENOUGH_CHANGED_WIDTH, MAX_CHANGED_WIDTH = 28, 36
 
 
@@ -168,8 +172,9 @@ def place_columns(width: int) -> tuple[ColumnPlacement, ...]:
             break
         columns.append(column)
         room -= column.width + GAP
-    widths = {_PROFILE: _PROFILE.width, _CHANGED: _CHANGED.width}
+    widths = {_PROFILE: max(MIN_PROFILE_WIDTH, _PROFILE.width + min(0, room)), _CHANGED: _CHANGED.width}
     for column, most in (
+        (_PROFILE, ENOUGH_PROFILE_WIDTH),
         (_CHANGED, ENOUGH_CHANGED_WIDTH),
         (_PROFILE, MAX_PROFILE_WIDTH),
         (_CHANGED, MAX_CHANGED_WIDTH),

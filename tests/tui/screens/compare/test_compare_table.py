@@ -141,3 +141,15 @@ def test_interval_and_values_are_dropped_before_names_are_cut(width: int, value:
     columns = layout_columns(view(pair("B", change())), width)
     assert (columns.value, columns.interval) == (value, interval)
     assert columns.label == len("  latency, mean, ms ")
+
+
+@pytest.mark.parametrize(
+    ("width", "drawn"),
+    [(76, "  ▼ SLOWER"), (56, "●       +10.0 %  ▼"), (36, "+10.0 %  ▼")],
+    ids=["words", "signs", "no bars"],
+)
+def test_bars_give_way_before_names_and_changes(width: int, drawn: str) -> None:
+    lines = [row_text(row) for row in draw_bars(view(pair("B", change())), width, 0)]
+    assert max(map(len, lines)) <= width
+    assert lines[0].startswith("batch 16 1024→1024 ")
+    assert drawn in lines[0]

@@ -11,7 +11,7 @@ from runner.report.result_table import GROUPS, heading
 from runner.state.run import RunState
 from tests.support import recorded_runs
 from tests.support.recorder import Recorder
-from tui.framework.rows import row_text
+from tui.framework.rows import row_text, row_width
 from tui.screens.result.metric_table import (
     BEST,
     WORST,
@@ -63,6 +63,15 @@ def test_only_a_number_with_a_note_is_grey() -> None:
     assert by_title["p95"][2].style == "dim"
     assert by_title["p50"][2].style == ""
     assert "20" in row_text(by_title["p95"])
+
+
+@pytest.mark.parametrize("count", [1, 2])
+def test_a_narrow_table_drops_units_and_not_numbers(count: int) -> None:
+    table = make_table(report_of(recorded_runs.finished(count)))
+    for rows in (heading_rows(table, 36), draw_table(table, 36, 40)):
+        assert all(row_width(row) <= 36 for row in rows)
+    assert "latency, mean" in row_text(draw_table(table, 36, 40)[1])
+    assert "3 0" in row_text(draw_table(table, 36, 40)[1])
 
 
 def test_extra_columns_are_shown_if_they_fit() -> None:

@@ -35,7 +35,7 @@ MEASURED = entry("0001", "quickstart", ago=200, figures=[figure(1678.2, 1220.3)]
                  flags=2, disk=20 << 10, tags=("good", "v1"))  # fmt: skip
 
 
-@pytest.mark.parametrize("width", [76, 99, 116, 140, 196])
+@pytest.mark.parametrize("width", [36, 76, 99, 116, 140, 196])
 @pytest.mark.parametrize("sort", ["when", "tokens", "profile"])
 def test_columns_stand_below_their_titles(width: int, sort: str) -> None:
     title = row_text(draw_titles(sort, False, True, width))
@@ -49,6 +49,10 @@ def test_columns_stand_below_their_titles(width: int, sort: str) -> None:
         if name in title:
             assert title.index(name) + len(name) == line.index(value) + len(value)
     assert len(title) <= width
+
+
+def test_a_time_of_many_hours_is_not_cut() -> None:
+    assert "  101 h " in row_text(draw_run(replace(MEASURED, seconds=101.5 * 3600), NOW, 76))
 
 
 @pytest.mark.parametrize("width", [76, 116, 196])
