@@ -117,6 +117,7 @@ class TrtbenchApp(TerminalApp):
     def on_ready(self) -> None:
         # After a suspension the screen shows the output of the shell.
         self.app_resume_signal.subscribe(self, lambda _: self.action_repaint())
+        self.watch_theme(self.theme)
         if self._settings_error is not None:
             self.notify_error(self._settings_error)
         if not gc.isenabled():
@@ -143,6 +144,7 @@ class TrtbenchApp(TerminalApp):
 
     def watch_theme(self, name: str) -> None:
         self.no_color = name == MONOCHROME
+        self.fill_page("" if self.no_color else self.current_theme.background or "")
 
     def choose_theme(self, name: str) -> None:
         """Set the theme, and store it as the default of later starts."""

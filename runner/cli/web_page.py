@@ -7,6 +7,7 @@ import html
 _STYLE = """
 body { margin: 0; background: #0c181f; color: #f2f2f2; font: 16px "Roboto Mono", menlo, monospace; }
 .textual-terminal { opacity: 0; }
+.textual-terminal, .textual-terminal .xterm { height: 100vh; }
 body.-first-byte .textual-terminal { opacity: 1; }
 .message { position: absolute; width: 100vw; height: 100vh; display: none; align-items: center;
   justify-content: center; flex-direction: column; gap: 16px; z-index: 10; background: #0c181f; }

@@ -88,3 +88,11 @@ class TerminalApp(KeyQueue):
         """Write an escape sequence to the terminal; do nothing in a browser or in a headless test."""
         if self._driver is not None and not self.is_headless and not self.is_web:
             self._driver.write(sequence)
+
+    def fill_page(self, colour: str) -> None:
+        """Set the colour of a page in a browser around its rows and columns; do nothing in a terminal.
+
+        The page is rarely a multiple of a row high. `colour`: `#rrggbb`; empty: the default of the page.
+        """
+        if self._driver is not None and self.is_web:
+            self._driver.write(f"\x1b]11;{colour}\x1b\\" if colour else "\x1b]111\x1b\\")

@@ -152,6 +152,10 @@ async def test_browser_shows_the_dashboard_and_accepts_keys(address: str) -> Non
         # Each letter is painted at least once.
         await page.shows("[...'quickstart'].every(letter => window.painted.includes(letter))")
         await page.shows("window.received.includes('preflight')")
+        # What is left below the last row has the background of the theme.
+        behind = "document.querySelector('.xterm-viewport')"
+        await page.shows(f"getComputedStyle({behind}).backgroundColor === 'rgb(17, 21, 26)'")
+        await page.shows(f"{behind}.getBoundingClientRect().height === window.innerHeight")
         await page.value("document.querySelector('textarea').focus()")
         await page.press("?")
         await page.shows("window.received.includes('help: profiles')")
