@@ -96,14 +96,15 @@ class Sample(Moments):
     exact for any number.
     """
 
-    _values: array[float] = field(default_factory=lambda: array("d"))
-    _sorted: list[float] = field(default_factory=list)
+    _new: array[float] = field(default_factory=lambda: array("d"))
+    """values that are not in `_sorted` yet"""
+    _sorted: array[float] = field(default_factory=lambda: array("d"))
     _bins: dict[int, int] = field(default_factory=dict)
 
     def add(self, value: float) -> None:
         Moments.add(self, value)
         if self.n <= EXACT_LIMIT:
-            self._values.append(value)
+            self._new.append(value)
         else:
             self._add_to_histogram(value)
 
@@ -160,19 +161,30 @@ class Sample(Moments):
                 counts[place] += count
         return counts
 
-    def _ordered(self) -> list[float]:
-        """Return all values in order; sorting nearly sorted values is cheap, so each frame can call this."""
-        if len(self._sorted) < len(self._values):
-            self._sorted.extend(self._values[len(self._sorted) :])
-            self._sorted.sort()
-        return self._sorted
+    def _ordered(self) -> array[float]:
+        """Return all values in order.
+
+        New values are inserted in place, from the highest down: a list of numbers takes four times the
+        memory, and a copy at each call leaves holes in the heap.
+        """
+        if not self._new:
+            return self._sorted
+        new, ordered, end = sorted(self._new), self._sorted, len(self._sorted)
+        self._new = array("d")
+        ordered.extend(new)
+        with memoryview(ordered) as view:  # its slices move in place, those of an array are copies
+            for after in range(len(new) - 1, -1, -1) if end else ():
+                place = bisect_right(ordered, new[after], 0, end)
+                view[place + after + 1 : end + after + 1] = view[place:end]
+                ordered[place + after] = new[after]
+                end = place
+        return ordered
 
     def _add_to_histogram(self, value: float) -> None:
         if not self._bins:
-            for kept in self._values:
+            for kept in self._ordered():
                 self._count(kept)
-            self._values = array("d")
-            self._sorted = []
+            self._sorted = array("d")
         self._count(value)
 
     def _count(self, value: float) -> None:
@@ -195,7 +207,7 @@ class Sample(Moments):
             yield min(max(middle, self.minimum), self.maximum), self._bins[bin_]
 
 
-def interpolated(ordered: list[float], q: float) -> float:
+def interpolated(ordered: Sequence[float], q: float) -> float:
     """Return a percentile of ordered values by linear interpolation: position (n - 1) * q / 100."""
     position = (len(ordered) - 1) * q / 100
     below = math.floor(position)
