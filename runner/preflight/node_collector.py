@@ -30,7 +30,7 @@ PING_S = 0.02
 PONG_S = 1.0
 """seconds to wait for the answer to the last ping"""
 POLL_S = 0.3
-_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from runner.nodes.node_facts import main; main()"
+_PROGRAM = "import sys; sys.path.insert(0, sys.argv[1]); from runner.preflight.node_facts import main; main()"
 _LINES = 60
 _MOST_FRAMES = 400
 """of an answer"""

@@ -10,16 +10,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from runner import events as ev
-from runner.nodes import messages as msg
-from runner.nodes.question import Question
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Plan
 from runner.run import layout
 from runner.state.stages import RankState
+from runner.supervision.nodes import messages as msg
+from runner.supervision.nodes.question import Question
 from runner.util.formatting import plural
 
 if TYPE_CHECKING:
-    from runner.nodes.link import NodeLink
+    from runner.supervision.nodes.link import NodeLink
 
 logger = logging.getLogger(__name__)
 
@@ -73,7 +73,9 @@ class RunNodes:
     """nodes that the log names as not swept"""
 
     def __post_init__(self) -> None:
-        from runner.nodes.link import NodeLink  # most runs are on one host and start faster without it
+        from runner.supervision.nodes.link import (
+            NodeLink,  # most runs are on one host and start faster without it
+        )
 
         self.link = NodeLink(self.launch, self.run_dir, log=self.run_dir / LOG)
 
@@ -81,7 +83,7 @@ class RunNodes:
 
     def join(self) -> str:
         """Start the agents and wait for all; return why a node is missing, empty: none is."""
-        from runner.nodes.link import JOIN_S
+        from runner.supervision.nodes.link import JOIN_S
 
         self.link.start()
         until = time.monotonic() + JOIN_S

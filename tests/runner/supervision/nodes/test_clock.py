@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from runner.nodes.clock import NodeClockEstimate
+from runner.supervision.nodes.clock import NodeClockEstimate
 
 
 def test_the_offset_is_within_its_error_for_any_delays() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from runner.nodes import messages as msg
+from runner.supervision.nodes import messages as msg
 
 
 @dataclass(slots=True)

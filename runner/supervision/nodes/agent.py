@@ -18,11 +18,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.nodes import messages as msg
-from runner.nodes.duties import Duties
-from runner.nodes.network import list_interfaces
-from runner.nodes.takeover import take_over, wait_for_successor
+from runner.preflight.network_interfaces import list_interfaces
 from runner.run.layout import UNREADABLE
+from runner.supervision.nodes import messages as msg
+from runner.supervision.nodes.duties import Duties
+from runner.supervision.nodes.takeover import take_over, wait_for_successor
 from runner.util import processes
 from runner.util.launcher_frames import Frame, LineBuffer, Sender, encode
 

@@ -26,9 +26,9 @@ from runner import VERSION
 from runner.engines.facts import ProbeAnswer
 from runner.engines.gpu_facts import GpuSurvey, chosen_gpus, visible_devices
 from runner.engines.mpi import find_mpirun
-from runner.nodes.file_digests import digest_files
-from runner.nodes.network import active_rdma_devices, list_interfaces
+from runner.preflight.file_digests import digest_files
 from runner.preflight.gather import PROBE, PROBE_TIMEOUT_S, survey_gpus
+from runner.preflight.network_interfaces import active_rdma_devices, list_interfaces
 from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong
 from runner.util import processes
 from runner.util.errors import UserError

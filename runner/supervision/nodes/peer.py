@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import msgspec
 
 from runner import events as ev
-from runner.nodes import messages as msg
-from runner.nodes.clock import NodeClockEstimate
+from runner.supervision.nodes import messages as msg
+from runner.supervision.nodes.clock import NodeClockEstimate
 
 FIRST_READINGS = 6
 """Measurements of a clock before its offset is used."""

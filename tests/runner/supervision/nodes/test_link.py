@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
-from runner.nodes import messages as msg
-from runner.nodes import takeover
-from runner.nodes.link import NodeLink
 from runner.plan.node_launch import NodeLaunch
 from runner.run.device_locks import DeviceLocks
+from runner.supervision.nodes import messages as msg
+from runner.supervision.nodes import takeover
+from runner.supervision.nodes.link import NodeLink
 from runner.util import processes
 from tests.support.paths import TESTS
 from tests.support.patience import PATIENCE_S

@@ -13,9 +13,8 @@ from runner.util.launcher_process import LauncherProcess
 
 END_S = 5.0
 """How long the agents, and then their launcher, may take to end."""
-_BOOTSTRAP = (
-    "import sys; sys.path.insert(0, sys.argv[1]); from runner.nodes.agent import main; main(sys.argv[2:])"
-)
+_AGENT = "runner.supervision.nodes.agent"
+_BOOTSTRAP = f"import sys; sys.path.insert(0, sys.argv[1]); from {_AGENT} import main; main(sys.argv[2:])"
 
 
 def agent_launcher(launch: NodeLaunch, run_dir: Path, token: str, first: str) -> LauncherProcess:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from runner import events as ev
 from runner.events.journal import LineReader
-from runner.nodes import messages as msg
 from runner.run import layout
 from runner.run.device_locks import DeviceLocks, Occupied, device_user
 from runner.run.scratch import remove_scratch, scratch_dirs
 from runner.state import cuda_devices
+from runner.supervision.nodes import messages as msg
 from runner.telemetry.host import HostSampler
 from runner.telemetry.monitor import TelemetryMonitor
 from runner.util import processes

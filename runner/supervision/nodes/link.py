@@ -16,13 +16,13 @@ import msgspec
 from runner import events as ev
 from runner.engines.diagnosis import Diagnosis, describe_exit
 from runner.engines.mpi.fan_out import LAST
-from runner.nodes import messages as msg
-from runner.nodes.agent import TOKEN
-from runner.nodes.launcher import END_S, agent_launcher
-from runner.nodes.peer import FIRST_READINGS, Peer
-from runner.nodes.question import Question
 from runner.plan.node_launch import NodeLaunch
 from runner.run import layout
+from runner.supervision.nodes import messages as msg
+from runner.supervision.nodes.agent import TOKEN
+from runner.supervision.nodes.launcher import END_S, agent_launcher
+from runner.supervision.nodes.peer import FIRST_READINGS, Peer
+from runner.supervision.nodes.question import Question
 from runner.util.files import open_append, write_atomically
 from runner.util.launcher_frames import MARK, LineBuffer, Receiver, frames_in
 from runner.util.launcher_process import LauncherProcess
