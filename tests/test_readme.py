@@ -11,7 +11,7 @@ import yaml
 
 from runner.cli import main
 from runner.profile import settings
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.util import paths
 from runner.util.errors import install_extra
 from tests.support.paths import ROOT

@@ -226,7 +226,7 @@ class TrtbenchApp(TerminalApp):
 
     def open_home_with(self, run_dir: Path) -> None:
         """Show the profiles, with the profile of a run to change and run again."""
-        from runner.profile.file import load_text, read_text
+        from runner.profile.yaml_file import load_text, read_text
         from runner.run import layout, liveness
         from tui.screens.home.form import add_variant, drafts_of
 

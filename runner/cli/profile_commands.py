@@ -13,7 +13,10 @@ from runner.engines.slurm.script import preview
 from runner.plan import redaction
 from runner.plan.masking import Mask
 from runner.plan.plan import RUN_DIR, as_comment, as_shell, file_as_shell, files_read
-from runner.profile import file, store
+from runner.profile import store
+from runner.profile.json_schema import json_schema
+from runner.profile.set_fields import with_changes
+from runner.profile.yaml_file import ProfileError, parse_yaml, read_text
 from runner.run.job import SCRIPT
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
@@ -61,10 +64,10 @@ def show(arguments: argparse.Namespace) -> int:
 
 def _public_text(path: Path) -> str:
     """Return the text of a profile without the values of secrets, also of a profile that is not valid."""
-    text = file.read_text(path)
+    text = read_text(path)
     try:
-        data = file.parse_yaml(text, path.name)[0]
-    except file.ProfileError:
+        data = parse_yaml(text, path.name)[0]
+    except ProfileError:
         return text
     return Mask.of(redaction.values_in_profile(data)).apply_text(text)
 
@@ -86,14 +89,14 @@ def validate(arguments: argparse.Namespace) -> int:
 
 def print_schema(_: argparse.Namespace) -> int:
     """Print the JSON Schema of profiles."""
-    print(json.dumps(file.json_schema(), indent=2))
+    print(json.dumps(json_schema(), indent=2))
     return ExitCode.OK
 
 
 def copy(arguments: argparse.Namespace) -> int:
     """Copy a profile under a new name into the user's directory."""
     profile = store.find(arguments.profile).load()
-    renamed = file.with_changes(profile, [f"name={arguments.name}"], source="NEW_NAME")
+    renamed = with_changes(profile, [f"name={arguments.name}"], source="NEW_NAME")
     path: Path = store.save_as(renamed)
     print(path)
     return ExitCode.OK

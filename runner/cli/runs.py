@@ -145,13 +145,13 @@ def _speed(text: str) -> float:
 
 def _run(arguments: argparse.Namespace) -> int:
     from runner.history.run_feed import open_feed
-    from runner.profile import file as profile_file
     from runner.profile import store as profile_store
+    from runner.profile.set_fields import with_changes
     from runner.supervision import launch
 
     profile = profile_store.find(arguments.profile).load()
     if arguments.changes:
-        profile = profile_file.with_changes(profile, arguments.changes)
+        profile = with_changes(profile, arguments.changes)
     assertions = gate.parse_assertions(arguments.assertions, profile.name)
     if arguments.detach and assertions:
         raise UserError(

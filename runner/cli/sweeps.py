@@ -140,11 +140,11 @@ def positive_count(text: str) -> int:
 
 def load_profile(name: str, changes: list[str]) -> Profile:
     """Return a profile with the changes of `--set`."""
-    from runner.profile import file as profile_file
     from runner.profile import store as profile_store
+    from runner.profile.set_fields import with_changes
 
     profile = profile_store.find(name).load()
-    return profile_file.with_changes(profile, changes) if changes else profile
+    return with_changes(profile, changes) if changes else profile
 
 
 def _sweep(arguments: argparse.Namespace) -> int:
@@ -220,7 +220,7 @@ def begin(sweep: SweepSpec, arguments: argparse.Namespace) -> Path:
     """Start a sweep and return its directory."""
     from msgspec.structs import replace
 
-    from runner.profile.file import load_text
+    from runner.profile.yaml_file import load_text
     from runner.sweep import control
 
     if arguments.force:
@@ -255,7 +255,7 @@ def _check_preflight(sweep: SweepSpec) -> None:
         UserError: a check fails.
     """
     from runner import preflight
-    from runner.profile.file import load_text
+    from runner.profile.yaml_file import load_text
     from runner.schema.axes import cell_label
 
     checked = set()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from runner.profile.file import Data, to_flow
+from runner.profile.yaml_file import Data, to_flow
 from runner.report.environment import Environment
 from runner.state.configuration import states_ranks
 

@@ -11,7 +11,7 @@ from runner.history.run_entry import RunEntry
 from runner.history.run_list import format_gpus
 from runner.plan import redaction
 from runner.profile.fields import default_at
-from runner.profile.file import MOST_BYTES, Data, ProfileError, parse_yaml
+from runner.profile.yaml_file import MOST_BYTES, Data, ProfileError, parse_yaml
 from runner.report.environment import read_environment
 from runner.run import layout
 from runner.schema.axes import short_path

@@ -17,7 +17,7 @@ from runner.metrics.flag import Effect
 from runner.plan import redaction
 from runner.plan.plan import Configuration, Plan, configuration_of
 from runner.profile.fields import default_at
-from runner.profile.file import MOST_BYTES, Data, ProfileError, parse_yaml
+from runner.profile.yaml_file import MOST_BYTES, Data, ProfileError, parse_yaml
 from runner.report.environment import Environment, read_environment
 from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, Report

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from runner.engines.trtllm.built_engine import profile_data
-from runner.profile.file import decode
+from runner.profile.yaml_file import decode
 from runner.schema.base import Profile
 
 

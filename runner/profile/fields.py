@@ -10,8 +10,9 @@ from typing import Any, Literal
 from msgspec import NODEFAULT, inspect
 
 from runner.engines.registry import is_engine, profile_struct
-from runner.profile.file import Data, to_flow, with_texts
+from runner.profile.set_fields import with_texts
 from runner.profile.structs import kind_at
+from runner.profile.yaml_file import Data, to_flow
 from runner.schema.base import Profile, Section
 from runner.schema.validation import describe_allowed as allowed
 from runner.schema.validation import is_optional, section_at, section_type, union_members

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-from runner.profile.file import ProfileError, dump, parse_yaml, read_text
+from runner.profile.yaml_file import ProfileError, dump, parse_yaml, read_text
 from runner.schema.base import PositiveInt, Section
 from runner.schema.validation import check_section
 from runner.util import paths

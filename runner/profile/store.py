@@ -10,7 +10,7 @@ from importlib import resources
 from pathlib import Path
 from typing import Literal
 
-from runner.profile.file import load_text, read_text, save
+from runner.profile.yaml_file import load_text, read_text, save
 from runner.schema.base import Profile
 from runner.util import paths
 from runner.util.errors import UserError

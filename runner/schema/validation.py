@@ -1,7 +1,7 @@
 """Find all errors in the keys, types and values of a profile, with readable messages.
 
 msgspec reports only the first error. These checks use its type information and report all;
-`runner.profile.file.decode` adds file and line, and the rules of the engine.
+`runner.profile.yaml_file.decode` adds file and line, and the rules of the engine.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from runner import preflight
 from runner.engines.check import Check
 from runner.plan.plan import Plan
 from runner.preflight.all_nodes import check_nodes, runs_in_image
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.run import layout
 from runner.supervision.run_log import RunLog
 from runner.util.foreign_text import one_line

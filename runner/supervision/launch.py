@@ -15,7 +15,7 @@ from runner.engines.slurm.srun import is_inside_job
 from runner.engines.slurm.submit import submit
 from runner.plan.plan import Hook, Plan, SweepMembership
 from runner.profile import settings
-from runner.profile.file import to_yaml
+from runner.profile.yaml_file import to_yaml
 from runner.run import layout, liveness
 from runner.run.job import Job, write_job
 from runner.schema.base import Profile

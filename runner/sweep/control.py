@@ -15,7 +15,7 @@ import msgspec
 from runner.engines.slurm.srun import mode_of
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.run import layout, liveness
 from runner.run.liveness import Liveness
 from runner.schema.axes import Order

@@ -15,7 +15,7 @@ import msgspec
 from runner.events.journal import LineReader, append_line
 from runner.plan import redaction
 from runner.plan.plan import Configuration
-from runner.profile.file import parse_yaml
+from runner.profile.yaml_file import parse_yaml
 from runner.run import layout
 from runner.sweep.spec import SCHEMA, SweepCell, SweepSpec
 from runner.util import paths

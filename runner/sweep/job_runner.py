@@ -27,7 +27,7 @@ from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.plan.job_request import JobRequest
 from runner.plan.plan import Configuration, Plan, SweepMembership
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.run import job_turns
 from runner.run.job import Job
 from runner.schema.base import Profile

@@ -8,7 +8,7 @@ from typing import get_args
 from runner.engines.registry import make_plan
 from runner.plan.plan import StageName
 from runner.plan.skip import SkipKind
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.sweep.spec import SweepSpec
 
 

@@ -11,9 +11,10 @@ import msgspec
 
 from runner.engines.registry import make_plan
 from runner.plan.plan import Configuration, in_flight
-from runner.profile.file import ProfileError, decode, parse_value, set_path, to_data, to_flow, to_yaml
+from runner.profile.set_fields import set_path
 from runner.profile.structs import kind_at
 from runner.profile.sweep import axis_problems, is_inside
+from runner.profile.yaml_file import ProfileError, decode, parse_value, to_data, to_flow, to_yaml
 from runner.schema.axes import INSIDE, Order, cell_label, step_range, values_of
 from runner.schema.base import Profile
 from runner.schema.validation import is_text

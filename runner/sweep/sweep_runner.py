@@ -22,7 +22,7 @@ from runner.engines.registry import make_plan
 from runner.history.run_entry import read_entry
 from runner.history.stop import stop_run
 from runner.plan.plan import Configuration, SweepMembership
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.report.files import read_state
 from runner.run import layout, liveness
 from runner.supervision import launch

@@ -18,7 +18,7 @@ import msgspec
 from runner import events as ev
 from runner.engines.registry import make_plan
 from runner.events.journal import EventReader
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from runner.run import layout, liveness
 from runner.supervision import launch

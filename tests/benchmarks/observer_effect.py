@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 
 from runner.engines.registry import make_plan
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from runner.run import layout
 from runner.schema.base import Profile

@@ -9,8 +9,8 @@ from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm_bench.options import MODELS_OF_BUILD
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.profile.file import load_text, to_yaml
 from runner.profile.store import StoredProfile, list_profiles
+from runner.profile.yaml_file import load_text, to_yaml
 
 # Query heads, key/value heads, longest sequence of each model, from its config.json.
 MODELS = {

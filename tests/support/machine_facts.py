@@ -12,7 +12,7 @@ from runner.engines.check import Check
 from runner.engines.facts import Gpu, MachineFacts, ProbeAnswer
 from runner.plan.plan import Plan, Stage
 from runner.preflight import evaluate
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from runner.schema.base import Profile
 

@@ -8,7 +8,7 @@ import msgspec
 
 from runner import events as ev
 from runner.plan.plan import Configuration
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.run import liveness
 from runner.schema.base import Profile
 from runner.sweep import directory

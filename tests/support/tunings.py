@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.sweep import directory
 from runner.sweep.directory import (
     AnyLogEntry,

@@ -15,7 +15,7 @@ from runner import archive
 from runner import events as ev
 from runner.archive.import_results import import_files
 from runner.engines.registry import engines
-from runner.profile.file import load_text, to_yaml
+from runner.profile.yaml_file import load_text, to_yaml
 from runner.report.build import build_report
 from runner.report.text_table import render
 from runner.run import layout

@@ -14,7 +14,7 @@ import msgspec
 from runner.engines.mpi import MpirunProgram, find_mpirun, launch_env, mpirun_argv
 from runner.engines.registry import make_plan
 from runner.plan.plan import Plan
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from runner.util.errors import UserError
 from tests.support.runs import PROGRAM, plan_of

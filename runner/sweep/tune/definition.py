@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from runner.engines.registry import find_engine
-from runner.profile.file import Data, to_data, to_flow
 from runner.profile.sweep import axis_problems, is_inside
+from runner.profile.yaml_file import Data, to_data, to_flow
 from runner.schema.axes import TuneSection, values_of
 from runner.schema.base import Profile
 from runner.sweep.spec import SweepAxis, SweepCell, SweepSpec, make_cell, value_text

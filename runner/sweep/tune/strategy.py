@@ -12,7 +12,7 @@ from typing import Any
 from runner import metrics, preflight
 from runner.engines.registry import make_plan
 from runner.history.run_feed import RunFeed, open_feed
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.stats.intervals import LEVEL
 from runner.stats.student import t_quantile
 from runner.sweep.directory import SweepCellAdded, SweepConfirming

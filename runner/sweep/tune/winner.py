@@ -6,8 +6,8 @@ import msgspec
 
 from runner.compare.run_difference import RunValue
 from runner.compare.verdict import Judgement, judge
-from runner.profile.file import load_text
 from runner.profile.store import save_as
+from runner.profile.yaml_file import load_text
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import SweepSpec
 from runner.sweep.tune.measured import NumbersOf, Question

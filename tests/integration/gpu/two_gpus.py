@@ -19,7 +19,7 @@ from pathlib import Path
 from runner import events as ev
 from runner.events.journal import EventReader
 from runner.history.reports import load_report
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from runner.report import result_table
 from runner.report.files import read_state

@@ -12,7 +12,7 @@ from runner.engines.trtllm.profile import TrtllmProfile
 from runner.events.journal import EventReader
 from runner.history.reports import load_report
 from runner.metrics import BY_NAME
-from runner.profile import file as profile_file
+from runner.profile.yaml_file import decode
 from runner.report.files import read_state
 from runner.report.model import ConfigurationReport, MetricCell, Report
 from runner.run import layout
@@ -74,7 +74,7 @@ def profile(folder: Path, **changes: Any) -> TrtllmProfile:
 
 
 def profile_of(data: Settings) -> TrtllmProfile:
-    decoded = profile_file.decode(data, "small.yaml")
+    decoded = decode(data, "small.yaml")
     assert isinstance(decoded, TrtllmProfile)
     return decoded
 

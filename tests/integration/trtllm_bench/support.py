@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.profile import file as profile_file
+from runner.profile.yaml_file import decode
 from runner.state.run import RunState
 from runner.supervision import launch
 from tests import standins
@@ -49,7 +49,7 @@ def settings(folder: Path, version: str, **changes: Any) -> Settings:
 
 
 def profile(folder: Path, version: str, **changes: Any) -> BenchProfile:
-    decoded = profile_file.decode(settings(folder, version, **changes), "small-bench.yaml")
+    decoded = decode(settings(folder, version, **changes), "small-bench.yaml")
     assert isinstance(decoded, BenchProfile)
     return decoded
 

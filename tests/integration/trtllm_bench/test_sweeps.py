@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.cli.main import main
-from runner.profile.file import to_yaml
+from runner.profile.yaml_file import to_yaml
 from runner.report.files import read_state
 from runner.run import layout
 from runner.schema.base import Profile

@@ -23,7 +23,7 @@ from runner.history import labels
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
 from runner.plan.plan import Hook, repro_script
-from runner.profile.file import dump
+from runner.profile.yaml_file import dump
 from runner.report.build import build_report
 from runner.report.files import read_state, write_report
 from runner.run import layout

@@ -13,7 +13,7 @@ from runner.cli import sweep_narration
 from runner.cli.main import main
 from runner.engines.check import Check
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.profile.file import to_yaml
+from runner.profile.yaml_file import to_yaml
 from runner.run import layout
 from runner.run.layout import list_sweeps
 from runner.schema.base import Profile

@@ -22,7 +22,7 @@ from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm_bench.model_work import decode_reads_of as bench_decode_reads
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import DecodeReads, Experts, Plan, TokenWork
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 
 QWEN: dict[str, Any] = {
     "model_type": "qwen2",

@@ -14,7 +14,7 @@ from runner.engines.torch.profile import TorchProfile
 from runner.events import MemoryParts
 from runner.metrics.memory_map import GIB, MemoryMap, find_memory_map, memory_flags, with_cache
 from runner.plan.plan import Plan, PredictedMemory
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.state.run import RunState
 from tests.support.paths import ROOT
 

@@ -21,7 +21,7 @@ from runner.engines.torch import plan as torch
 from runner.engines.torch.profile import TorchProfile
 from runner.plan.plan import Configuration, Plan, Stage, as_shell, repro_script
 from runner.profile import store as profile_store
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.util.errors import UserError
 
 CONFIG = {"hidden_size": 64, "intermediate_size": 96, "num_hidden_layers": 2, "num_attention_heads": 4,

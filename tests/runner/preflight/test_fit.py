@@ -12,7 +12,7 @@ from runner.engines.facts import Gpu, ProbeAnswer
 from runner.engines.gpu_facts import GpuSetup, GpuSurvey
 from runner.preflight import fit, probe
 from runner.preflight.fit import LocalMachine, judge
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from tests.support.machine_facts import CONFIG, GIB, PROBE_ANSWER
 

@@ -10,7 +10,8 @@ import pytest
 from runner import preflight
 from runner.preflight import evaluate
 from runner.preflight.gather import gather_facts
-from runner.profile.file import load_text, with_changes
+from runner.profile.set_fields import with_changes
+from runner.profile.yaml_file import load_text
 from runner.schema.base import Profile
 from tests import standins
 from tests.support.machine_facts import one

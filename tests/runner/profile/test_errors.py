@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.profile.file import MOST_BYTES, ProfileError, load_text, read_text
+from runner.profile.yaml_file import MOST_BYTES, ProfileError, load_text, read_text
 from runner.util.errors import UserError
 
 GOOD = """\

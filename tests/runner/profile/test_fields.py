@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
 from runner.profile.fields import Field, default_at, edit_field, fields
-from runner.profile.file import ProfileError
+from runner.profile.yaml_file import ProfileError
 from runner.schema.base import Profile
 from tests.support.profiles import torch_profiles
 

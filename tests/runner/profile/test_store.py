@@ -8,7 +8,7 @@ import msgspec
 import pytest
 
 from runner.profile import store as profile_store
-from runner.profile.file import to_yaml
+from runner.profile.yaml_file import to_yaml
 from runner.schema.base import Profile
 from runner.util import paths
 from runner.util.errors import UserError

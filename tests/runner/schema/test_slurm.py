@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.schema.slurm import Slurm, SlurmContainer, slurm_problems
 
 

@@ -9,7 +9,7 @@ import pytest
 from runner import events as ev
 from runner import preflight
 from runner.engines.check import Check
-from runner.profile.file import to_yaml
+from runner.profile.yaml_file import to_yaml
 from runner.run import layout
 from runner.supervision import job_preflight
 from runner.supervision.run_log import RunLog

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from runner.engines.torch.profile import TorchProfile
 from runner.engines.trtllm_bench.profile import BenchProfile
 from runner.plan.plan import Configuration
-from runner.profile.file import load_text
 from runner.profile.store import find
+from runner.profile.yaml_file import load_text
 from runner.schema.axes import step_range, values_of
 from runner.sweep import control
 from runner.sweep.spec import Slot, axes_of, expand_axes, narrow_profile, parse_axis

@@ -25,7 +25,7 @@ from runner.cli.places import (
     SweepPlace,
     TunePlace,
 )
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from tests.support import histories, recorded_runs, tunings, world
 from tests.support.histories import figure
 from tests.support.world import wait_until_idle

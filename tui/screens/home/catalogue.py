@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal, get_args
 
 from runner.engines.registry import find_engine
 from runner.profile import store as profile_store
-from runner.profile.file import load_text, read_text
+from runner.profile.yaml_file import load_text, read_text
 from runner.run import layout
 from runner.schema.base import Profile
 from runner.util import paths

@@ -8,7 +8,7 @@ from weakref import WeakKeyDictionary
 
 from runner.engines.registry import find_engine
 from runner.profile.fields import Field, edit_field, fields
-from runner.profile.file import ProfileError
+from runner.profile.yaml_file import ProfileError
 from runner.schema.base import Profile
 from runner.util.errors import UserError
 from tui.screens.home.arrangement import Arrangement

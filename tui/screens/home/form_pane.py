@@ -157,7 +157,7 @@ class FormPane(Vertical):
 
     def _try_change(self, change: Callable[[Form], Form], path: str) -> bool:
         """Change the form, or show below the fields why the value is not allowed."""
-        from runner.profile.file import ProfileError
+        from runner.profile.yaml_file import ProfileError
 
         assert self.form is not None
         try:
@@ -242,7 +242,7 @@ class FormPane(Vertical):
 
     def _problem_of(self, change: Callable[[Form], Form], path: str) -> str:
         """Return why a change is not allowed; empty if it is."""
-        from runner.profile.file import ProfileError
+        from runner.profile.yaml_file import ProfileError
 
         if self.form is not None:
             try:

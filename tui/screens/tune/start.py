@@ -13,8 +13,9 @@ from textual.containers import Horizontal, Vertical
 from textual.message import Message
 from textual.widgets import Input, Static
 
-from runner.profile.file import to_data, to_flow, with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.sweep import is_inside
+from runner.profile.yaml_file import to_data, to_flow
 from runner.schema.axes import INSIDE
 from runner.schema.base import Profile
 from runner.util.errors import UserError

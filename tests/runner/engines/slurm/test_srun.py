@@ -9,7 +9,7 @@ import pytest
 from runner.engines.registry import make_plan
 from runner.engines.slurm.script import job_script
 from runner.plan.plan import Plan
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 
 TORCH = """
 engine: torch

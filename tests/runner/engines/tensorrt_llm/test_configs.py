@@ -12,7 +12,7 @@ from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, example_folder, why_unsupported
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 
 QWEN_32B = {
     "hidden_size": 5120,

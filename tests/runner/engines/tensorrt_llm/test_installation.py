@@ -10,7 +10,7 @@ import pytest
 from runner.engines.tensorrt_llm.installation import version_of_tree
 from runner.engines.trtllm.installation import TrtllmInstallation, find_installation
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from tests import standins
 

@@ -15,9 +15,8 @@ from runner.engines.tensorrt_llm.options_by_version import Presence
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm.arguments import Programs, option_problems
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.profile import file as profile_file
 from runner.profile.fields import fields
-from runner.profile.file import ProfileError
+from runner.profile.yaml_file import ProfileError, decode
 from tests.runner.engines.tensorrt_llm.test_options_by_version import RELEASES
 
 SECTIONS = {"build": "build", "convert": "convert", "run": "smoke"}
@@ -31,7 +30,7 @@ def profile(**sections: Any) -> TrtllmProfile:
         "build": {"max_batch_size": 8},
         "launch": {"env": {"PATH": "/nowhere"}},
     } | sections
-    decoded = profile_file.decode(data, "a.yaml")
+    decoded = decode(data, "a.yaml")
     assert isinstance(decoded, TrtllmProfile)
     return decoded
 

@@ -7,8 +7,9 @@ import pytest
 from runner.engines.check import Check
 from runner.engines.facts import Gpu
 from runner.preflight import evaluate
-from runner.profile.file import load_text, with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
+from runner.profile.yaml_file import load_text
 from tests.support.machine_facts import FACTS, facts, one
 
 TORCH = "{name: t, engine: torch, model: {dir: /m, device: cpu}, parallel: {tp: 4}}"

@@ -8,7 +8,7 @@ import pytest
 
 from runner.engines.registry import make_plan
 from runner.plan.plan import DecodeReads
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 from runner.util.errors import UserError
 

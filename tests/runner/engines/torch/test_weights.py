@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 
 from runner.engines.registry import make_plan
-from runner.profile.file import ProfileError, load_text, with_changes
+from runner.profile.set_fields import with_changes
+from runner.profile.yaml_file import ProfileError, load_text
 from runner.report.build import build_report
 from runner.schema.base import Profile
 from runner.state.run import RunState

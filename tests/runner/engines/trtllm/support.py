@@ -11,7 +11,7 @@ from runner.engines.trtllm.installation import TrtllmInstallation
 from runner.engines.trtllm.plan import TrtllmPlanner
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.plan.plan import RUN_DIR, Plan, Stage
-from runner.profile.file import with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
 
 # Names of outputs differ: they contain a hash of their inputs, so a changed profile makes a new one.

@@ -19,7 +19,7 @@ from runner.engines.trtllm.arguments import (
     part_options,
 )
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.profile import file as profile_file
+from runner.profile.yaml_file import decode
 
 RELEASES = ["0.12.0", "0.13.0", "0.14.0", "0.15.0", "0.16.0"]
 FAMILIES = ["qwen", "llama", "falcon", "gptj"]
@@ -31,7 +31,7 @@ def profile(family: str = "qwen", dtype: str = "float16", **sections: Any) -> Tr
         "name": "one", "engine": "trtllm", "stages": ["convert", "build"],
         "model": {"family": family, "dir": "/model", "dtype": dtype}, **sections,
     }  # fmt: skip
-    decoded = profile_file.decode(data, "one.yaml")
+    decoded = decode(data, "one.yaml")
     assert isinstance(decoded, TrtllmProfile)
     return decoded
 

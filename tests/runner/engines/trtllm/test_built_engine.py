@@ -12,7 +12,7 @@ from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.trtllm.compatibility import mismatches
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile.built_engine import profile_of_engine
-from runner.profile.file import load_text, to_yaml
+from runner.profile.yaml_file import load_text, to_yaml
 from runner.util.errors import UserError
 
 

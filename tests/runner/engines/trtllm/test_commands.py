@@ -12,7 +12,7 @@ from runner.engines import build_cache
 from runner.engines.benchmark_line import parse_result
 from runner.engines.registry import make_plan
 from runner.plan.plan import Plan, repro_script
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.schema.base import Profile
 from tests import standins
 

@@ -8,7 +8,9 @@ import pytest
 
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.profile.fields import edit_field, fields
-from runner.profile.file import ProfileError, json_schema, load_text, to_yaml, with_changes
+from runner.profile.json_schema import json_schema
+from runner.profile.set_fields import with_changes
+from runner.profile.yaml_file import ProfileError, load_text, to_yaml
 
 GOOD = """\
 name: demo

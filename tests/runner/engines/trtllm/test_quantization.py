@@ -17,8 +17,9 @@ from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm.quantization import bytes_per_weight, checkpoint_bytes, checks
 from runner.plan.plan import DecodeReads
-from runner.profile.file import ProfileError, load_text, with_changes
+from runner.profile.set_fields import with_changes
 from runner.profile.store import find
+from runner.profile.yaml_file import ProfileError, load_text
 from runner.util.errors import UserError
 from tests.runner.engines.trtllm.support import plan, site, stage
 

@@ -12,7 +12,8 @@ import yaml
 
 from runner.engines.trtllm_bench.llm_options import unknown_keys, value_problems
 from runner.plan.plan import Plan, file_as_shell, repro_script
-from runner.profile import file as profile_file
+from runner.profile.set_fields import with_changes
+from runner.profile.yaml_file import load_text, to_yaml
 from runner.ranks.llm_api_keys import keys_in
 from tests.integration.trtllm_bench.support import environment
 from tests.runner.engines.trtllm_bench.test_plan import plan, words
@@ -128,10 +129,10 @@ def test_values_that_no_file_can_have_are_problems() -> None:
 
 def test_a_mapping_is_set_by_path_and_keeps_empty_sections(tmp_path: Path) -> None:
     text = "name: a\nengine: trtllm-bench\nmodel: {name: a/b}\nbenchmark:\n  backend: pytorch\n"
-    profile = profile_file.load_text(text, "a.yaml")
+    profile = load_text(text, "a.yaml")
     path = "benchmark.extra_llm_api_options"
-    changed = profile_file.with_changes(profile, [f"{path}.kv_cache_config.dtype=fp8", f"{path}.graph={{}}"])
-    again = profile_file.load_text(profile_file.to_yaml(changed), "a.yaml")
+    changed = with_changes(profile, [f"{path}.kv_cache_config.dtype=fp8", f"{path}.graph={{}}"])
+    again = load_text(to_yaml(changed), "a.yaml")
     assert again == changed
     benchmark: Any = again
     assert benchmark.benchmark.extra_llm_api_options == {"kv_cache_config": {"dtype": "fp8"}, "graph": {}}

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from runner.engines.trtllm_bench.profile import BenchProfile
-from runner.profile.file import ProfileError, decode, load_text, to_yaml
+from runner.profile.yaml_file import ProfileError, decode, load_text, to_yaml
 from tests.integration.trtllm.support import merged
 
 BASE: dict[str, Any] = {

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from runner.engines.registry import engines
-from runner.profile.file import ProfileError, load_text
 from runner.profile.store import find
 from runner.profile.sweep import axis_problems
+from runner.profile.yaml_file import ProfileError, load_text
 from runner.sweep.tune.constraints import parse_constraint
 from runner.sweep.tune.definition import define_tuning, parse_budget
 from runner.util.errors import UserError

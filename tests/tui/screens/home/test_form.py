@@ -11,7 +11,7 @@ import profiles
 from runner.engines.registry import engine_names
 from runner.engines.torch.profile import TorchProfile
 from runner.profile import store as profile_store
-from runner.profile.file import ProfileError
+from runner.profile.yaml_file import ProfileError
 from runner.schema.base import Profile
 from tui.screens.home.form import Drafts, Form, FormRow, open_form, value_problem
 from tui.screens.home.form_entries import FormGroup, entries_of, search_rows

@@ -9,7 +9,7 @@ import pytest
 
 from runner.history.run_entry import RunEntry
 from runner.preflight.fit import Fit
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.state.run import LiveStatus
 from tests.support import world
 from tui.framework.rows import row_text, row_width

@@ -13,7 +13,7 @@ from textual.widgets import Input
 from runner import preflight
 from runner.cli.places import HomePlace
 from runner.engines.check import Check
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.sweep import control
 from runner.sweep.spec import SweepSpec
 from runner.util.errors import UserError

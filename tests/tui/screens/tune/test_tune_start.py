@@ -11,7 +11,7 @@ from textual.pilot import Pilot
 from textual.widgets import Input
 
 from runner.cli.places import HomePlace
-from runner.profile.file import load_text
+from runner.profile.yaml_file import load_text
 from runner.sweep import control
 from runner.sweep.spec import SweepSpec
 from runner.util.errors import UserError

@@ -8,19 +8,19 @@ from __future__ import annotations
 import io
 import itertools
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Union
+from typing import Any
 
 import msgspec
 import yaml
 
-from runner.engines.registry import engines, find_engine
-from runner.profile.structs import check_data, kind_at
+from runner.engines.registry import find_engine
+from runner.profile.structs import check_data
 from runner.profile.sweep import sweep_problems, tune_problems
 from runner.schema.base import Problem, Profile, Section, env_problems
 from runner.schema.slurm import slurm_problems
-from runner.schema.validation import format_value, is_optional, is_text
+from runner.schema.validation import format_value
 from runner.util.errors import UserError
 from runner.util.files import make_folders, read_file, write_atomically
 
@@ -261,59 +261,12 @@ def read_text(path: Path) -> str:
         raise UserError(f"{path}: cannot read it: {error.strerror}") from None
 
 
-def with_changes(profile: Profile, assignments: Iterable[str], source: str = "--set") -> Profile:
-    """Return the profile with `path=value` assignments applied.
-
-    Values are YAML (`benchmark.batch_size=[1, 8]`); for text fields they are the text itself.
-
-    Raises:
-        UserError: not an assignment, or the resulting profile is invalid.
-    """
-    values: Data = {}
-    for assignment in assignments:
-        path, separator, text = assignment.partition("=")
-        if not separator or not path.strip():
-            raise UserError(f"{source} {assignment}: expected path=value, for example benchmark.num_runs=20")
-        values[path.strip()] = text
-    return with_texts(profile, values, f"{source} {' '.join(values)}")
-
-
-def with_texts(profile: Profile, texts: Mapping[str, str], source: str) -> Profile:
-    """Return the profile with the fields at these paths set from text, as in `with_changes`.
-
-    Raises:
-        ProfileError: the resulting profile is invalid.
-    """
-    data = to_data(profile)
-    for path, text in texts.items():
-        set_path(data, path, _value_of(profile.engine, path, text))
-    return decode(data, source)
-
-
-def _value_of(engine: str, path: str, text: str) -> Any:
-    kind = kind_at(engine, path)
-    if kind is None or not is_text(kind):
-        return parse_value(text)
-    return None if is_optional(kind) and text.strip() in ("", "null") else text
-
-
 def parse_value(text: str) -> Any:
     """Parse a YAML value; return text that is not valid YAML unchanged."""
     try:
         return _load(text)[1]
     except (yaml.YAMLError, ValueError, RecursionError):
         return text
-
-
-def set_path(data: Data, path: str, value: Any) -> None:
-    """Set the value at a dotted path; create missing sections."""
-    *sections, leaf = path.split(".")
-    for section in sections:
-        inner = data.get(section)
-        if not isinstance(inner, dict):
-            inner = data[section] = {}
-        data = inner
-    data[leaf] = value
 
 
 def to_data(profile: Profile) -> Data:
@@ -368,9 +321,3 @@ def save(profile: Profile, path: Path) -> None:
         write_atomically(path, text.encode(), mode=0o600)
     except OSError as error:
         raise UserError(f"{path}: cannot save the profile: {error.strerror}") from None
-
-
-def json_schema() -> Data:
-    """Return the JSON Schema of a profile file, for editors."""
-    structs = tuple(engine.profile for engine in engines().values())
-    return msgspec.json.schema(Union[structs])  # noqa: UP007 - the members are known at run time only
