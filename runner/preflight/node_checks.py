@@ -15,14 +15,12 @@ from statistics import median
 
 from runner.engines.check import Check, Verdict, gib
 from runner.preflight.node_answer import NetworkInterface, NodeAnswer
+from runner.preflight.node_clocks import check_clocks
 from runner.preflight.node_collector import NodeHeard, NodeReport
+from runner.preflight.node_differences import NARROW, describe, differences
 from runner.util.formatting import plural
 from runner.util.host_names import fold_hosts
 
-NARROW = 50
-"""characters of a text that fits next to the name of its check in 80 columns"""
-CLOCK_S = 1.0
-"""seconds between two clocks that make logs of several nodes hard to compare"""
 LOW_MEMORY = 0.5
 """share of the median of all nodes"""
 LEAST_DISK = 2 << 30
@@ -75,7 +73,7 @@ def compare_nodes(report: NodeReport, expected: Expected) -> list[Check]:
         checks += _gpus(report)
     checks += [*_files(answers), *_shared(answers, expected)]
     checks += [*_nccl_interfaces(answers), *_rdma(answers)] if expected.gpus else [*_interfaces(answers)]
-    checks += [_clocks(report.nodes), *_resources(answers)]
+    checks += [check_clocks(report.nodes), *_resources(answers)]
     return checks
 
 
@@ -133,26 +131,7 @@ def _duplicates(nodes: Sequence[NodeHeard]) -> Iterator[Check]:
             yield Check("nodes: names", "fail", text, f"hostnamectl hostname NAME, or list {node} once")
 
 
-# --- one table of what differs -----------------------------------------------------------------------------
-
-
-def describe(values: Mapping[str, str]) -> str:
-    """Return the nodes of each value, the most frequent value first.
-
-    On one line if it is short: `node[1-7]: 570.86 · node8: 565.57`.
-    """
-    groups: dict[str, list[str]] = {}
-    for node, value in values.items():
-        groups.setdefault(value, []).append(node)
-    ordered = sorted(groups.items(), key=lambda group: -len(group[1]))
-    parts = [f"{fold_hosts(nodes)}: {value}" for value, nodes in ordered]
-    line = " · ".join(parts)
-    return line if len(line) <= NARROW else "\n".join(parts)
-
-
-def _difference(name: str, values: Mapping[str, str], verdict: Verdict, fix: str) -> Iterator[Check]:
-    if len(set(values.values())) > 1:
-        yield Check(f"nodes: {name}", verdict, describe(values), fix, brief=f"{name} differs between nodes")
+# --- versions and interpreters -----------------------------------------------------------------------------
 
 
 def _versions(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
@@ -163,9 +142,9 @@ def _versions(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
             continue
         if len(set(values.values())) == 1:
             same.append(f"{name} {next(iter(values.values()))}")
-        yield from _difference(name, values, rule.verdict, rule.fix)
+        yield from differences(name, values, rule.verdict, rule.fix)
     kernels = {node: answer.kernel for node, answer in answers.items()}
-    yield from _difference("kernel", kernels, "warn", "boot the same kernel on every node")
+    yield from differences("kernel", kernels, "warn", "boot the same kernel on every node")
     if same and len(answers) > 1:
         # A line ends after a version, never between a name and its version.
         text = textwrap.fill(", ".join(one.replace(" ", "\0") for one in same), NARROW)
@@ -196,7 +175,7 @@ def _gpus(report: NodeReport) -> Iterator[Check]:
         yield Check("nodes: GPUs", "fail", text, "use fewer ranks on each node, or other nodes")
     elif len(set(found.values())) > 1:
         fix = "use nodes with the same GPUs: the slowest decides"
-        yield from _difference("GPUs", found, "warn", fix)
+        yield from differences("GPUs", found, "warn", fix)
     else:
         text = f"{next(iter(found.values()))} on each node"
         yield Check("nodes: GPUs", "pass", text)
@@ -276,7 +255,7 @@ def _interfaces(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     """Compare the interfaces of nodes whose ranks use the CPU: their sums go over TCP."""
     names = {node: _names(answer.interfaces) or "none is up" for node, answer in answers.items()}
     fix = "--set launch.env.GLOO_SOCKET_IFNAME=NAME"
-    yield from _difference("network", names, "warn", fix)
+    yield from differences("network", names, "warn", fix)
 
 
 def _nccl_interfaces(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
@@ -290,10 +269,10 @@ def _nccl_interfaces(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
         return
     names = {node: _names(found) for node, found in chosen.items()}
     speeds = {node: max(one.speed for one in found) for node, found in chosen.items()}
-    yield from _difference("network", names, "warn", fix)
+    yield from differences("network", names, "warn", fix)
     if len(set(speeds.values())) > 1 and all(speeds.values()):
         values = {node: f"{speed / 1000:g} Gbit/s" for node, speed in speeds.items()}
-        yield from _difference("speed", values, "warn", "ethtool INTERFACE: the slowest link decides")
+        yield from differences("speed", values, "warn", "ethtool INTERFACE: the slowest link decides")
     if len(set(names.values())) == 1:
         text = f"NCCL may take {next(iter(names.values()))}"
         if len(set(speeds.values())) == 1 and all(speeds.values()):
@@ -303,40 +282,19 @@ def _nccl_interfaces(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
 
 def _rdma(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     rdma = {node: ", ".join(answer.rdma) or "none" for node, answer in answers.items()}
-    yield from _difference("RDMA", rdma, "warn", "ibstat; without RDMA, NCCL uses sockets")
+    yield from differences("RDMA", rdma, "warn", "ibstat; without RDMA, NCCL uses sockets")
 
 
 def _names(interfaces: Sequence[NetworkInterface]) -> str:
     return ", ".join(one.name for one in interfaces)
 
 
-# --- clocks and resources ----------------------------------------------------------------------------------
-
-
-def _clocks(nodes: Sequence[NodeHeard]) -> Check:
-    """Compare the clocks: every difference is stated with what the measurement can be wrong by."""
-    measured = {one.answer.node: one.clock for one in nodes if one.clock is not None}
-    if not measured:
-        return Check("nodes: clocks", "warn", "not measured", "date, on every node")
-    wrong = {
-        node: f"{clock.offset_s:+.1f} s (± {_time(clock.error_s)})"
-        for node, clock in measured.items()
-        if abs(clock.offset_s) - clock.error_s > CLOCK_S
-    }
-    if wrong:
-        return Check("nodes: clocks", "warn", describe(wrong), "timedatectl set-ntp true, or start chronyd")
-    farthest = max(abs(clock.offset_s) for clock in measured.values())
-    error = max(clock.error_s for clock in measured.values())
-    return Check("nodes: clocks", "pass", f"within {_time(farthest)} (measured to ± {_time(error)})")
-
-
-def _time(seconds: float) -> str:
-    return f"{seconds:.1f} s" if seconds >= 1 else f"{seconds * 1e3:.1f} ms"
+# --- resources --------------------------------------------------------------------------------------------
 
 
 def _resources(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     cpus = {node: f"{answer.cpus:g}" for node, answer in answers.items()}
-    yield from _difference("CPUs", cpus, "warn", "use nodes with the same number of CPUs")
+    yield from differences("CPUs", cpus, "warn", "use nodes with the same number of CPUs")
     busy = {
         node: f"load average {answer.load:.1f} on {answer.cpus:g} CPUs"
         for node, answer in answers.items()
@@ -363,7 +321,7 @@ def _resources(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
             yield Check("nodes: disk", "warn", f"{folder}\n{describe(full)}", f"df -h {folder}")
     locked = {node: _limit(answer.memlock) for node, answer in answers.items()}
     fix = "raise memlock in /etc/security/limits.conf"
-    yield from _difference("memlock", locked, "warn", fix)
+    yield from differences("memlock", locked, "warn", fix)
     if len(set(locked.values())) == 1 and any(
         answer.rdma and answer.memlock >= 0 for answer in answers.values()
     ):
@@ -372,7 +330,7 @@ def _resources(answers: Mapping[str, NodeAnswer]) -> Iterator[Check]:
     files = {
         node: str(answer.nofile) if answer.nofile >= 0 else "unlimited" for node, answer in answers.items()
     }
-    yield from _difference("open files", files, "warn", "raise `nofile` in /etc/security/limits.conf")
+    yield from differences("open files", files, "warn", "raise `nofile` in /etc/security/limits.conf")
 
 
 def _limit(size: int) -> str:
