@@ -12,7 +12,8 @@ from runner.metrics.request_log import sample_mean, sample_percentile
 if TYPE_CHECKING:
     from runner.state.serving import EngineLog, OrderedSample
     from runner.stats.intervals import Estimate
-    from runner.stats.samples import Mean, Moments, Sample
+    from runner.stats.moments import Mean, Moments
+    from runner.stats.percentiles import Sample
 
 _SOURCE = "the engine's iteration log"
 _ITERATIONS = "iterations of the engine in which requests were in flight"

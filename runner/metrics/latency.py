@@ -7,7 +7,7 @@ from collections.abc import Callable
 from runner.metrics.context import MetricContext
 from runner.metrics.metric import Computed, Metric
 from runner.stats.intervals import MeanEstimate, PercentileEstimate
-from runner.stats.samples import Sample
+from runner.stats.percentiles import Sample
 
 ITERATIONS_SOURCE = "timed iterations of rank 0, as the measured program timed them"
 TIMED = "timed iterations"

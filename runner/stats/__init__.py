@@ -1,6 +1,7 @@
 """Statistics in pure Python: samples that grow with a run, and conclusions from them.
 
-- `samples`: moments and percentiles of values that arrive one by one, including upstream's percentile.
+- `moments`: count, mean and standard deviation of values that arrive one by one.
+- `percentiles`: the same with percentiles, including upstream's, and a histogram.
 - `series`: the values over time in bounded memory.
 - `changes`: whether a series changes along a line, by a step, or towards a level.
 - `autocorrelation`: how much correlation of neighbours widens an error.
@@ -11,10 +12,12 @@
 - `variation`: how much a number varies from run to run and from session to session.
 - `student`: quantiles of Student's t and of the binomial distribution.
 
-Only `samples` and `series` are imported with the state of a run; the others are imported where they are used.
+Only `moments`, `percentiles` and `series` are imported with the state of a run; the others are imported where
+they are used.
 """
 
-from runner.stats.samples import EXACT_LIMIT, Bin, Mean, Moments, Sample, interpolated
+from runner.stats.moments import Mean, Moments
+from runner.stats.percentiles import EXACT_LIMIT, Bin, Sample, interpolated
 from runner.stats.series import Batches, Series, SeriesBucket
 
 __all__ = [

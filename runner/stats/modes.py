@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from runner.stats.dip import dip
-from runner.stats.samples import Sample
+from runner.stats.percentiles import Sample
 
 FEWEST = 30
 """Fewest values that can have two modes."""

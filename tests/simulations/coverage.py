@@ -7,7 +7,7 @@ import random
 from collections.abc import Iterator
 
 from runner.stats.intervals import PercentileEstimate, inefficiency, mean_of
-from runner.stats.samples import Sample
+from runner.stats.percentiles import Sample
 from runner.stats.student import t_quantile
 from tests.simulations.table import Cell
 

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from runner.stats.intervals import mean_of
 from runner.stats.modes import find_modes
-from runner.stats.samples import Sample
+from runner.stats.percentiles import Sample
 from runner.stats.series import Batches
 from runner.stats.steady_state import Steadiness, assess_steadiness, last_look, watch_steadiness
 from tests.simulations.table import Cell

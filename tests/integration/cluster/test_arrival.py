@@ -10,7 +10,7 @@ import pytest
 
 from runner.events import AnyEvent, Iteration
 from runner.history.run_feed import open_feed
-from runner.stats.samples import interpolated
+from runner.stats.percentiles import interpolated
 from runner.util import paths
 from tests.support.cluster import Cluster, product
 from tests.support.runs import wait_for

@@ -10,7 +10,7 @@ import math
 
 from runner.state.configuration import ConfigurationState
 from runner.stats.modes import find_modes
-from runner.stats.samples import Moments
+from runner.stats.moments import Moments
 from runner.stats.steady_state import FEWEST, Steadiness, assess_steadiness, watch_steadiness
 from tui.screens.live.health_line import Severity, SteadyBadge
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from runner.stats import Moments, Sample, interpolated
-from runner.stats import samples as module
+from runner.stats import percentiles as module
 
 latencies = st.lists(st.floats(min_value=1e-3, max_value=1e6), min_size=2, max_size=300)
 
