@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.gpu import TelemetryState
 from runner.state.gpu_phase import GpuPhase
+from runner.state.gpu_series import ReadingTable
 from runner.state.outliers import Cause, Usual, find_cause, outlier_fence, usual_throttling
 from runner.state.run import RunState
 from runner.state.slowest import SlowestIterations, SlowIteration
@@ -111,6 +112,6 @@ _WEAKER: dict[Cause, int] = {"process": 1, "unknown": 2}
 
 def _means(phase: GpuPhase | None, reading: str, columns: Sequence[int]) -> dict[int, float]:
     """Return the mean of a reading over a configuration, by column; GPUs without it are left out."""
-    column = phase.table.get(reading) if phase is not None else None
-    cells = {number: column.cell(number) for number in columns} if column is not None else {}
+    table = phase.table if phase is not None else ReadingTable()
+    cells = {number: table.cell(reading, number) for number in columns}
     return {number: cell.mean for number, cell in cells.items() if cell is not None}

@@ -14,14 +14,12 @@ from runner.state import cuda_devices
 from runner.state.gpu_phase import GpuPhase
 from runner.state.gpu_series import (
     GROUP_S,
-    KEPT,
     MOST_GROUPS,
     RECENT_TICKS,
     ReadingBucket,
     ReadingHistory,
-    SampleGroup,
-    fold,
 )
+from runner.state.sample_group import SampleGroup
 
 MAX_PROBLEMS = 200
 RECENT_ENERGY = 1000
@@ -105,9 +103,11 @@ class TelemetryState:
     period_ms: int = 0
     phases: list[GpuPhase] = field(default_factory=list)
     """one per configuration"""
-    _history: dict[str, ReadingHistory] = field(default_factory=dict)
+    _history: ReadingHistory = field(default_factory=ReadingHistory)
     _groups: deque[SampleGroup] = field(default_factory=deque)
     _open: SampleGroup | None = None
+    _newest: list[ev.GpuSamples] = field(default_factory=list)
+    """the samples of `_open`"""
     _due: int = 0
     _first_stage: bool = False
     _devices: list[GpuState | None] | None = None
@@ -129,10 +129,9 @@ class TelemetryState:
         """Return raw samples after time `t`, as far as they are kept, oldest first."""
         found: list[ev.GpuSamples] = []
         for group in reversed(self._groups):
-            newer = [tick for tick in group.ticks if tick.t > t]
-            found[:0] = newer
-            if len(newer) < len(group.ticks):
+            if group.end <= t:
                 break
+            found[:0] = [tick for tick in group.ticks if tick.t > t] if group.begin <= t else group.ticks
         return found
 
     def latest(self, gpu: GpuState, reading: str) -> float | str:
@@ -192,15 +191,13 @@ class TelemetryState:
 
     def peak_memory(self, gpu: GpuState) -> float | None:
         """Return the most bytes in use on a GPU in any sample of the run."""
-        newest = fold(self._open.ticks).get("memory") if self._open is not None else None
-        cell = newest.cell(gpu.column) if newest else None
-        peaks = [peak for peak in (gpu.peak_memory, cell.high if cell else None) if peak is not None]
-        return max(peaks, default=None)
+        newest = [tick.memory for tick in self._open.ticks] if self._open is not None else []
+        used = [column[gpu.column] for column in newest if gpu.column < len(column)]
+        return max((peak for peak in (gpu.peak_memory, *used) if peak is not None), default=None)
 
     def history(self, gpu: GpuState, reading: str) -> list[ReadingBucket]:
         """Return a reading over the whole run: minimum, mean and maximum of ten seconds, later of minutes."""
-        found = self._history.get(reading)
-        return found.buckets(gpu.column) if found is not None else []
+        return self._history.buckets(reading, gpu.column)
 
     def measured(self, number: int, configuration: TimedConfiguration) -> GpuPhase | None:
         """Return the readings of the measured phase of a configuration; None: there are none."""
@@ -238,21 +235,22 @@ class TelemetryState:
         if list(known) != [identity.uuid for identity in event.gpus]:
             # A group has samples with one order of GPUs only.
             self._groups.clear()
-            self._history = {name: ReadingHistory(len(event.gpus)) for name in KEPT}
+            self._history = ReadingHistory(len(event.gpus))
         for column, identity in enumerate(event.gpus):
             gpu = known.get(identity.uuid) or GpuState(identity, column, self.node)
             gpu.identity, gpu.column, gpu.reasons = identity, column, {}
             self.gpus[identity.uuid] = gpu
 
     def take_samples(self, event: ev.GpuSamples, configurations: Sequence[TimedConfiguration]) -> None:
-        if self._open is None or event.t >= self._due:
+        if event.t >= self._due or self._open is None:
             self._close_group()
             self._advance(configurations, event.t)
-            self._open = SampleGroup()
+            self._open = SampleGroup(self._history.gpus, event.t)
+            self._newest = self._open.ticks
             self._groups.append(self._open)
             self._due = event.t + GROUP_S * 10**9
             self._drop_old(configurations[-1].last_t if configurations else event.t)
-        self._open.ticks.append(event)
+        self._newest.append(event)
         self.period_ms = event.period_ms
 
     def take_energy(self, event: ev.GpuEnergy) -> None:
@@ -327,24 +325,21 @@ class TelemetryState:
         group, self._open = self._open, None
         if group is None:
             return
-        group.table = fold(group.ticks)
-        for name, history in self._history.items():
-            if name in group.table:
-                history.add(group.begin, group.table[name])
-        memory = group.table.get("memory")
-        for gpu in self.gpus.values() if memory is not None else ():
-            cell = memory.cell(gpu.column) if memory is not None else None
-            if cell is not None:
-                gpu.peak_memory = max(cell.high, gpu.peak_memory or 0.0)
+        table = group.close().table
+        self._history.add(group.begin, table)
+        peaks = table.highs("memory")
+        for gpu in self.gpus.values():
+            if peaks[gpu.column] >= 0:  # it was read
+                gpu.peak_memory = max(peaks[gpu.column], gpu.peak_memory or 0.0)
 
     def _drop_old(self, folded: int) -> None:
         """Drop raw samples that are no longer needed: older than `folded`, and not among the last ones."""
         groups = self._groups
-        kept = sum(len(group.ticks) for group in groups)
-        while len(groups) > 1 and kept - len(groups[0].ticks) >= RECENT_TICKS:
+        kept = sum(group.count for group in groups)
+        while len(groups) > 1 and kept - groups[0].count >= RECENT_TICKS:
             if groups[0].end > folded and len(groups) <= MOST_GROUPS:
                 break
-            kept -= len(groups.popleft().ticks)
+            kept -= groups.popleft().count
 
     def _advance(self, configurations: Sequence[TimedConfiguration], now: int) -> None:
         """Add to each current configuration the samples that certainly belong to it."""

@@ -5,18 +5,17 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from operator import attrgetter
 from typing import NamedTuple
 
-from runner.events import GpuColumn, GpuEnergy, GpuSamples
-from runner.state.gpu_series import ReadingTable, SampleGroup, fold, joined
+from runner.events import GpuEnergy
+from runner.state.gpu_series import ReadingTable, joined
+from runner.state.sample_group import SampleGroup, add_columns, sums_of
 
-_THROTTLED, _REASONS, _SLICES = attrgetter("throttled_us"), attrgetter("reasons"), attrgetter("slices")
 COUNTER_S = 0.1
 """The energy counter is updated this often, so a reading is at most this old."""
 
 
-MOST_PARTS = 64
+MOST_PARTS = 8
 
 
 class CounterEdge(NamedTuple):
@@ -48,7 +47,7 @@ class GpuPhase:
     end: int = 0
     over: bool = False
     _parts: list[ReadingTable] = field(default_factory=list)
-    """cells that are not joined yet: joining many at once is cheaper"""
+    """cells that are not joined yet: joining some at once is cheaper, many leave the processor's cache"""
 
     @property
     def table(self) -> ReadingTable:
@@ -73,18 +72,24 @@ class GpuPhase:
 
     def take(self, group: SampleGroup, begin: int, end: int) -> None:
         """Add the samples of a group that are in the phase and were not added before."""
-        whole = group.table is not None and group.begin >= begin and group.end <= end
-        if whole and group.begin > self.seen:
-            ticks, table = group.ticks, group.table or {}
+        whole = group.begin >= begin and group.end <= end and group.begin > self.seen
+        if whole and group.sums is not None:
+            sums = group.sums
         else:
             ticks = [tick for tick in group.ticks if begin <= tick.t <= end and tick.t > self.seen]
-            table = fold(ticks)
+            sums = sums_of(ticks, group.gpus)
         self.seen = max(self.seen, min(group.end, end))
-        self.ticks += len(ticks)
-        self._parts.append(table)
+        self.ticks += sums.ticks
+        self._parts.append(sums.table)
         if len(self._parts) == MOST_PARTS:
             self._parts = [self.table]
-        self._take_others(ticks)
+        add_columns(self.throttled_us, sums.throttled_us)
+        for uuid, used in sums.slices.items():
+            self.slices[uuid] = max(used, self.slices.get(uuid, 0))
+        self.reasons += [Counter() for _ in range(len(sums.reasons) - len(self.reasons))]
+        for seen, values in zip(self.reasons, sums.reasons, strict=False):
+            for reasons in set(values):
+                seen[reasons] += values.count(reasons)
 
     def take_energy(
         self, uuid: str, readings: Sequence[GpuEnergy], begin: int, end: int, *, over: bool
@@ -95,21 +100,6 @@ class GpuPhase:
             self.begins[uuid] = _edge(readings, begin)
         if over and readings:
             self.ends[uuid] = _edge(readings, end)
-
-    def _take_others(self, ticks: Sequence[GpuSamples]) -> None:
-        for throttled in filter(None, map(_THROTTLED, ticks)):
-            for reason, column in throttled.items():
-                sums = self.throttled_us.setdefault(reason, [0] * len(column))
-                for gpu, grown in enumerate(column):
-                    sums[gpu] += grown
-        for slices in filter(None, map(_SLICES, ticks)):
-            for uuid, used in slices.items():
-                self.slices[uuid] = max(used, self.slices.get(uuid, 0))
-        columns: list[GpuColumn] = list(filter(None, map(_REASONS, ticks)))
-        for gpu, values in enumerate(zip(*columns, strict=False)):
-            if gpu == len(self.reasons):
-                self.reasons.append(Counter())
-            self.reasons[gpu].update(values)
 
 
 def _edge(readings: Sequence[GpuEnergy], t: int) -> CounterEdge:

@@ -1,7 +1,7 @@
-"""Readings over time in bounded memory: groups of raw samples, then minimum, mean and maximum.
+"""Readings over time in bounded memory: minimum, mean and maximum of groups of raw samples.
 
-A day of eight GPUs at 2 Hz has millions of readings, so the built-in `min`, `max` and `sum` fold them by
-column, ten seconds at a time.
+A day of eight GPUs at 2 Hz has millions of readings, so built-in functions fold them ten seconds at a time,
+all readings of all GPUs in one call.
 """
 
 from __future__ import annotations
@@ -30,8 +30,8 @@ COARSE_BUCKETS = 10080
 KEPT = ("memory", "busy", "power", "sm_clock", "dram_active")
 """Columns that have a history over the whole run."""
 AVERAGED = (*KEPT, "power_average", "sm_active", "tensor_active")
-"""Columns that are folded."""
-_COLUMNS = {name: attrgetter(name) for name in AVERAGED}
+"""Columns that are folded, those with a history first."""
+_columns_of = attrgetter(*AVERAGED)
 
 
 class ReadingCell(NamedTuple):
@@ -48,80 +48,102 @@ class ReadingCell(NamedTuple):
 
 
 @dataclass(slots=True)
-class ReadingCells:
-    """One reading of all GPUs within a period; a GPU without a number has n 0."""
+class ReadingTable:
+    """All readings of all GPUs within a period.
 
-    n: list[int]
-    low: list[float]
-    total: list[float]
-    high: list[float]
+    In each list the GPUs of the first of `AVERAGED` come first, then those of the second. A reading without a
+    number has `n` 0.
+    """
 
-    def cell(self, gpu: int) -> ReadingCell | None:
-        if gpu >= len(self.n) or not self.n[gpu]:
+    gpus: int = 0
+    n: list[int] = field(default_factory=list)
+    low: list[float] = field(default_factory=list)
+    total: list[float] = field(default_factory=list)
+    high: list[float] = field(default_factory=list)
+
+    def cell(self, reading: str, gpu: int) -> ReadingCell | None:
+        if reading not in AVERAGED or gpu >= self.gpus:
             return None
-        return ReadingCell(self.n[gpu], self.low[gpu], self.total[gpu], self.high[gpu])
+        at = AVERAGED.index(reading) * self.gpus + gpu
+        return ReadingCell(self.n[at], self.low[at], self.total[at], self.high[at]) if self.n[at] else None
+
+    def highs(self, reading: str) -> list[float]:
+        """Return the maximum of one of `AVERAGED` for each GPU; minus infinity: no number."""
+        at = AVERAGED.index(reading) * self.gpus
+        return self.high[at : at + self.gpus]
 
 
-ReadingTable = dict[str, ReadingCells]
-
-
-def fold(ticks: Sequence[GpuSamples]) -> ReadingTable:
-    """Return the cells of samples of the same GPUs, by column."""
-    table: ReadingTable = {}
-    for name, column_of in _COLUMNS.items():
-        columns: list[GpuColumn] = list(filter(None, map(column_of, ticks)))
-        if columns:
-            table[name] = _cells(list(zip(*columns, strict=False)))
+def fold(ticks: Sequence[GpuSamples], gpus: int) -> ReadingTable:
+    """Return the cells of samples of the same GPUs."""
+    if not ticks:
+        return _fold_with_gaps((), gpus)
+    rows = list(map(_columns_of, ticks))
+    values: list[tuple[float, ...]] = []
+    gaps = []
+    try:
+        for number, columns in enumerate(zip(*rows, strict=True)):
+            numbers = list(zip(*columns, strict=True))
+            if not numbers:
+                gaps.append(number)
+            elif len(numbers) != gpus:
+                return _fold_with_gaps(rows, gpus)
+            values += numbers
+        total: list[float] = list(map(sum, values))
+    except (TypeError, ValueError):  # a number is None, or a sample has fewer than another
+        return _fold_with_gaps(rows, gpus)
+    ordered = list(map(sorted, values))  # faster than minimum and maximum, which compare objects of any type
+    table = ReadingTable(
+        gpus, [len(ticks)] * len(values), [v[0] for v in ordered], total, [v[-1] for v in ordered]
+    )
+    for number in gaps:
+        _insert_gap(table, number * gpus)
     return table
 
 
-def _cells(values: list[tuple[float | None, ...]]) -> ReadingCells:
-    try:
-        total: list[float] = list(map(sum, values))  # type: ignore[arg-type]
-    except TypeError:  # one of them is None
-        present = [[value for value in column if value is not None] for column in values]
-        return ReadingCells(
-            list(map(len, present)),
-            [min(column, default=math.inf) for column in present],
-            [float(sum(column)) for column in present],
-            [max(column, default=-math.inf) for column in present],
-        )
-    return ReadingCells(
-        [len(values[0])] * len(values),
-        list(map(min, values)),  # type: ignore[arg-type]
-        total,
-        list(map(max, values)),  # type: ignore[arg-type]
-    )
+def _insert_gap(table: ReadingTable, at: int) -> None:
+    """Insert a reading that no GPU has."""
+    for cells, nothing in ((table.n, 0), (table.low, math.inf), (table.total, 0.0), (table.high, -math.inf)):
+        cells[at:at] = [nothing] * table.gpus  # type: ignore[list-item]
+
+
+def _fold_with_gaps(rows: Sequence[tuple[GpuColumn, ...]], gpus: int) -> ReadingTable:
+    table = ReadingTable(gpus)
+    for number in range(len(AVERAGED)):
+        for gpu in range(gpus):
+            column = [row[number][gpu] for row in rows if gpu < len(row[number])]
+            present = [value for value in column if value is not None]
+            table.n.append(len(present))
+            table.low.append(min(present, default=math.inf))
+            table.total.append(sum(present))
+            table.high.append(max(present, default=-math.inf))
+    return table
 
 
 def joined(tables: Sequence[ReadingTable]) -> ReadingTable:
-    """Return the cells of several periods as one, by column."""
-    whole: ReadingTable = {}
-    for name in dict.fromkeys(name for table in tables for name in table):
-        parts = [table[name] for table in tables if name in table]
-        whole[name] = ReadingCells(
-            list(map(sum, zip(*(part.n for part in parts), strict=False))),
-            list(map(min, zip(*(part.low for part in parts), strict=False))),
-            list(map(sum, zip(*(part.total for part in parts), strict=False))),
-            list(map(max, zip(*(part.high for part in parts), strict=False))),
-        )
-    return whole
+    """Return the cells of several periods as one."""
+    gpus = max((table.gpus for table in tables), default=0)
+    same = [table if table.gpus == gpus else _widened(table, gpus) for table in tables]
+    return ReadingTable(
+        gpus,
+        list(map(sum, zip(*(table.n for table in same), strict=True))),
+        list(map(min, zip(*(table.low for table in same), strict=True))),
+        list(map(sum, zip(*(table.total for table in same), strict=True))),
+        list(map(max, zip(*(table.high for table in same), strict=True))),
+    )
 
 
-@dataclass(slots=True)
-class SampleGroup:
-    """Raw samples of ten seconds, and their cells once the group is full."""
-
-    ticks: list[GpuSamples] = field(default_factory=list)
-    table: ReadingTable | None = None
-
-    @property
-    def begin(self) -> int:
-        return self.ticks[0].t
-
-    @property
-    def end(self) -> int:
-        return self.ticks[-1].t
+def _widened(table: ReadingTable, gpus: int) -> ReadingTable:
+    """Return a table of more GPUs, without numbers of the further ones."""
+    wide = ReadingTable(gpus)
+    for to, of, nothing in (
+        (wide.n, table.n, 0),
+        (wide.low, table.low, math.inf),
+        (wide.total, table.total, 0.0),
+        (wide.high, table.high, -math.inf),
+    ):
+        for at in range(0, len(AVERAGED) * table.gpus, table.gpus or 1):
+            to += of[at : at + table.gpus] + [nothing] * (gpus - table.gpus)
+    return wide
 
 
 class ReadingBucket(NamedTuple):
@@ -134,9 +156,9 @@ class ReadingBucket(NamedTuple):
 
 @dataclass(slots=True)
 class _Track:
-    """One reading of all GPUs in periods: one row per period, one place per GPU."""
+    """Readings of all GPUs in periods: one row per period, one place per reading of a GPU."""
 
-    gpus: int
+    width: int
     t: array[int] = field(default_factory=lambda: array("q"))
     low: array[float] = field(default_factory=lambda: array("d"))
     mean: array[float] = field(default_factory=lambda: array("d"))
@@ -151,45 +173,51 @@ class _Track:
     def drop(self, rows: int) -> None:
         del self.t[:rows]
         for values in (self.low, self.mean, self.high):
-            del values[: rows * self.gpus]
+            del values[: rows * self.width]
 
-    def of(self, gpu: int) -> Iterator[ReadingBucket]:
-        step = slice(gpu, None, self.gpus)
+    def of(self, place: int) -> Iterator[ReadingBucket]:
+        step = slice(place, None, self.width)
         rows = zip(self.t, self.low[step], self.mean[step], self.high[step], strict=True)
         return (ReadingBucket(*row) for row in rows if row[1] <= row[3])
 
 
 @dataclass(slots=True)
 class ReadingHistory:
-    """One reading of all GPUs: the last hours in periods of ten seconds, before that in minutes."""
+    """The `KEPT` readings of all GPUs: the last hours in periods of ten seconds, before that in minutes."""
 
-    gpus: int
+    gpus: int = 0
     _fine: _Track = field(init=False)
     _coarse: _Track = field(init=False)
 
     def __post_init__(self) -> None:
-        self._fine, self._coarse = _Track(self.gpus), _Track(self.gpus)
+        width = len(KEPT) * self.gpus
+        self._fine, self._coarse = _Track(width), _Track(width)
 
-    def add(self, t: int, cells: ReadingCells) -> None:
+    def add(self, t: int, table: ReadingTable) -> None:
+        width = self._fine.width
+        n, total = table.n[:width], table.total[:width]
         try:
-            mean = list(map(truediv, cells.total, cells.n))
+            mean = list(map(truediv, total, n))
         except ZeroDivisionError:
-            mean = [total / n if n else math.nan for total, n in zip(cells.total, cells.n, strict=True)]
-        self._fine.add(t, cells.low, mean, cells.high)
+            mean = [one / count if count else math.nan for one, count in zip(total, n, strict=True)]
+        self._fine.add(t, table.low[:width], mean, table.high[:width])
         if len(self._fine.t) >= FINE_BUCKETS + MERGED:
             self._merge_oldest()
 
-    def buckets(self, gpu: int) -> list[ReadingBucket]:
-        """Return the kept buckets of one GPU, oldest first."""
-        return [*self._coarse.of(gpu), *self._fine.of(gpu)]
+    def buckets(self, reading: str, gpu: int) -> list[ReadingBucket]:
+        """Return the kept buckets of a reading of one GPU, oldest first."""
+        if reading not in KEPT or gpu >= self.gpus:
+            return []
+        place = KEPT.index(reading) * self.gpus + gpu
+        return [*self._coarse.of(place), *self._fine.of(place)]
 
     def _merge_oldest(self) -> None:
         """Merge the oldest periods into minutes; many at once, because the remaining ones have to move."""
-        fine, gpus = self._fine, self.gpus
+        fine, width = self._fine, self._fine.width
 
         def rows(values: array[float], first: int) -> list[list[float]]:
             return [
-                values[row * gpus : (row + 1) * gpus].tolist() for row in range(first, first + PER_MINUTE)
+                values[row * width : (row + 1) * width].tolist() for row in range(first, first + PER_MINUTE)
             ]
 
         for first in range(0, MERGED, PER_MINUTE):

@@ -46,8 +46,7 @@ class GpuWindow:
 
     def cell(self, gpu: GpuState, reading: str) -> ReadingCell | None:
         """Return one reading of one GPU; None: it was not read in the phase."""
-        column = self._tables[gpu.node].get(reading)
-        return column.cell(gpu.column) if column is not None else None
+        return self._tables[gpu.node].cell(reading, gpu.column)
 
     def cells(self, reading: str) -> list[ReadingCell] | str:
         """Return one cell per GPU, or why one of them has none."""

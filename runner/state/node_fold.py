@@ -54,7 +54,10 @@ def attach_readings(
 ) -> None:
     """Attach the readings of a node to the slow iterations that they cover."""
     for configuration in state.configurations[-SETTLED:]:
-        configuration.slowest.attach(node, hosts, telemetry, nodes=max(1, len(state.nodes)))
+        slowest = configuration.slowest
+        load = slowest.loads.get(node)
+        if load is None or load.attached != slowest.offered:  # asked for each reading of each node
+            slowest.attach(node, hosts, telemetry, nodes=max(1, len(state.nodes)))
 
 
 def settle_outliers(configurations: Sequence[ConfigurationState]) -> None:

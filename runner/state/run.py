@@ -316,8 +316,10 @@ def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
 
 
 def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
-    state.telemetry.take_samples(event, state.configurations)
-    node_fold.attach_readings(state, state.telemetry.node, state.hosts, state.telemetry)
+    telemetry, configurations = state.telemetry, state.configurations
+    telemetry.take_samples(event, configurations)
+    if configurations:
+        node_fold.attach_readings(state, telemetry.node, state.hosts, telemetry)
 
 
 def _gpu_memory(state: RunState, event: ev.GpuMemory) -> None:

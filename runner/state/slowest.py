@@ -135,7 +135,10 @@ class SlowestIterations(msgspec.Struct):
 
     def load_of(self, node: str) -> UsualLoad:
         """Return the mean load of a node, which is empty with its first reading."""
-        return self.loads.setdefault(node, UsualLoad())
+        found = self.loads.get(node)
+        if found is None:
+            found = self.loads[node] = UsualLoad()
+        return found
 
     def attach(self, node: str, hosts: Reversible[Host], gpus: GpuReadings, *, nodes: int = 1) -> None:
         """Attach the readings of a node to recent iterations, once its readings cover their end.
