@@ -27,11 +27,11 @@ def describe_method(runs: tuple[int, int], found: Sequence[RunDifference]) -> st
         )
     counted = "one run each" if a == b == 1 else f"{a} and {b} runs, each counted once"
     if assumed:
-        iterations = ", and what the iterations of single runs leave open" if min(a, b) == 1 else ""
+        iterations = "; the scatter of the iterations is added" if min(a, b) == 1 else ""
         apart = (
-            f" of different sessions, which are assumed to vary by {size} until four earlier ones are known"
+            f" of different sessions: these are assumed to vary by {size} until four earlier ones are known"
         )
-        near = f", whose variation is not known and assumed to be {size}"
+        near = f": the variation between runs is not known and assumed to be {size}"
         where = apart if found[0].design == "sessions" else near
         return f"{counted}{where}{iterations}; interleave them with `ab` to find smaller changes"
     earlier = f", {size} in {used.runs} earlier runs" if used is not None and used.runs else ""

@@ -222,7 +222,7 @@ class TestNumbers:
         run({1: some(100)}, name="aaaa", second=40)
         run({1: some(102, seed=9)}, name="bbbb", second=41)
         method = compared("aaaa", "bbbb").pairs[0].method
-        assert "whose variation is not known and assumed to be 2 %" in method
+        assert "the variation between runs is not known and assumed to be 2 %" in method
         repeats(100, "c")
         for index in range(6):  # a machine with the same home folder, whose newer runs hide none of these
             run({1: some(200)}, name=f"e00{index}", host="elsewhere", second=44 + index)
@@ -242,7 +242,7 @@ class TestNumbers:
         for index in range(5):
             run({1: some(104, seed=70 + index)}, name=f"b0{index}0", second=index, day=2)
         change = compared(first, ",".join(f"b0{index}0" for index in range(5))).pairs[0]
-        assert "of different sessions, which are assumed to vary by 2 %" in change.method
+        assert "of different sessions: these are assumed to vary by 2 %" in change.method
         headline = change.configurations[0].headline
         assert headline is not None
         assert (headline.verdict, headline.assumed) == ("INCONCLUSIVE", True)

@@ -126,7 +126,7 @@ def draw_field_help(content: FieldHelp, width: int, height: int) -> list[Row]:
     if isinstance(entry, FormGroup):
         names = " · ".join(found.field.label for found in entry.rows)
         keys = f"enter {'fold' if entry.unfolded else 'unfold'}"
-        return [row(shorten(names, width)), _with_keys("these are changed less often", keys, width)]
+        return [row(shorten(names, width)), *_with_keys("these are changed less often", keys, width, 1)]
     field = entry.field
     if content.read_only:
         keys = ""
@@ -138,11 +138,18 @@ def draw_field_help(content: FieldHelp, width: int, height: int) -> list[Row]:
     if field.default:
         second += f" · default: {field.default}"
     first = [row(line) for line in _fitting(field.help, width, 1)]
-    return [*first, _with_keys(second, keys, width)]
+    return [*first, *_with_keys(second, keys, width, height - 1)]
 
 
-def _with_keys(text: str, keys: str, width: int) -> Row:
-    return spread(row(dim(shorten(text, width - len(keys) - 3))), row(dim(keys)), width)
+def _with_keys(text: str, keys: str, width: int, height: int) -> list[Row]:
+    """Draw a text in at most two lines, with the keys at the end of the last one."""
+    room = width - len(keys) - 3
+    lines = wrap(text, width) if height > 1 and width_of(text) > room else []
+    last = " ".join(lines[1:]) if lines else text
+    return [
+        *(row(dim(line)) for line in lines[:1]),
+        spread(row(dim(shorten(last, room))), row(dim(keys)), width),
+    ]
 
 
 def _fitting(text: str, width: int, height: int) -> list[str]:

@@ -51,15 +51,11 @@ def draw_numbers(numbers: LatencyNumbers, width: int) -> list[Row]:
     ]
     if numbers.instead:
         generation = [_value(name, value, unit) for name, value, unit in numbers.instead]
-    whole = fitting(
-        [*latency, row(dim(f"{count}: unreliable below {MIN_FOR_P95} iterations" if few else count))],
-        10**6,
-        GAP,
-    )
-    if width >= 130 and row_width(whole) + row_width(fitting(generation, 10**6, GAP)) + 7 <= width:
-        return [(*whole, dim("     "), *fitting(generation, width, GAP))]
-    if row_width(whole) > width:
-        whole = fitting([*latency, row(dim(count))], width, GAP)
+    caveats = (f": unreliable below {MIN_FOR_P95} iterations", ": unreliable") if few else ()
+    wholes = [fitting([*latency, row(dim(count + caveat))], 10**6, GAP) for caveat in (*caveats, "")]
+    whole = next((whole for whole in wholes if row_width(whole) <= width), fitting(latency, width, GAP))
+    if width >= 130 and row_width(wholes[0]) + row_width(fitting(generation, 10**6, GAP)) + 7 <= width:
+        return [(*wholes[0], dim("     "), *fitting(generation, width, GAP))]
     return [whole, fitting(generation, width, GAP)]
 
 

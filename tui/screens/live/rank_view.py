@@ -5,7 +5,7 @@ from __future__ import annotations
 from runner.metrics.rank_gpus import gpu_of_rank
 from runner.metrics.stall import rank_activity
 from runner.state.run import RunState
-from runner.state.stages import RankState, StageState
+from runner.state.stages import RankState
 from tui.screens.live.configuration_table import ConfigurationTable
 from tui.screens.live.node_pages import Folding, NodeRankPage
 from tui.screens.live.node_rows import MIN_SKEW_SHOWN, NodeRanks
@@ -24,7 +24,7 @@ def rank_lines(state: RunState) -> tuple[RankLine, ...]:
         lines.append(
             RankLine(
                 rank=rank.rank,
-                state="crashed" if _has_crashed(state, rank) else _rank_state(rank, state.stage),
+                state="crashed" if _has_crashed(state, rank) else _rank_state(rank, state),
                 last_ms=timed.last if timed.n else None,
                 mean_ms=timed.mean if timed.n else None,
                 i=rank.i + 1 if rank.i >= 0 else None,
@@ -54,10 +54,11 @@ def rank_title(state: RunState) -> str:
     )
 
 
-def _rank_state(rank: RankState, stage: StageState | None) -> str:
+def _rank_state(rank: RankState, state: RunState) -> str:
     if rank.bye is not None:
         return "done" if rank.complete else "gaps"
-    if stage is not None and stage.ended is not None:
+    stage = state.stage
+    if state.status == "lost" or (stage is not None and stage.ended is not None):
         return "ended"
     if rank.hello is None:
         return "waiting"

@@ -41,7 +41,7 @@ from tui.screens.live.progress_lines import CurrentIteration, ProgressPhase, Pro
 from tui.screens.live.rank_page import RankPage
 from tui.screens.live.rank_panel import RankLine
 from tui.screens.live.rank_view import rank_lines, rank_node_page, rank_page, rank_title
-from tui.screens.live.stage_strip import StageItem, StageLine
+from tui.screens.live.stage_strip import StageItem, StageLine, StageMark
 from tui.screens.live.view_cache import LiveViewCache
 from tui.screens.result.answers import Answers, one_line
 from tui.text import gibibytes, plain_text
@@ -223,7 +223,10 @@ def _stages(feed: Feed, now: int) -> tuple[StageItem, ...]:
     for stage in feed.state.stages:
         end = stage.ended if stage.ended is not None else _end_or_now(feed.state, now)
         seconds = max(0, end - stage.started) // 10**9
-        item = StageItem(stage.name, stage.status, seconds, stage.exit_code, plain_text(stage.note))
+        # The log of a lost run does not say how its last stage ended.
+        cut_off = feed.state.status == "lost" and stage.status == "running"
+        status: StageMark = "stopped" if cut_off else stage.status
+        item = StageItem(stage.name, status, seconds, stage.exit_code, plain_text(stage.note))
         items[stage.index : stage.index + 1] = [item]
     return tuple(items)
 

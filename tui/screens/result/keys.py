@@ -25,7 +25,7 @@ KEYS = (
     Key(
         "percent_sign",
         "extra('margin')",
-        "95 %",
+        "intervals",
         "show or hide the 95 % interval of each number",
         shown="%",
         minor=True,

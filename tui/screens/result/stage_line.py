@@ -13,8 +13,10 @@ _UNITS = {TOKENS_PER_SEC.name: "tokens/s", OUTPUT_TOKENS_PER_SEC.name: "output t
 
 def stage_line(report: Report) -> StageLine:
     """Return the stages with the most tokens/s of a finished run, and the configuration that has them."""
+    # A report of a lost run does not say how its last stage ended.
+    other: StageMark = "stopped" if report.status == "lost" else "running"
     stages = tuple(
-        StageItem(stage.name, _MARKS.get(stage.status, "running"), int(stage.seconds), stage.exit_code)
+        StageItem(stage.name, _MARKS.get(stage.status, other), int(stage.seconds), stage.exit_code)
         for stage in report.stages
     )
     found = [(*rate, one) for one in report.configurations if (rate := _throughput(one)) is not None]

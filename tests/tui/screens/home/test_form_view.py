@@ -64,6 +64,11 @@ def test_help_says_what_is_allowed_and_what_to_press() -> None:
     assert shown[0] == "at least this long"
     assert shown[1].startswith("allowed: a whole number, 0 or more · default: 60")
     assert shown[1].endswith("enter edit")
+    narrow = [row_text(row) for row in draw_field_help(FieldHelp(found("20")), 34, 3)]
+    assert len(narrow) == 3
+    assert narrow[2].endswith("enter edit")
+    assert " ".join(narrow[1:]).startswith("allowed: ")
+    assert "…" not in "".join(narrow[1:])
     editing = [row_text(row) for row in draw_field_help(FieldHelp(found("20"), editing=True), 90, 2)]
     assert editing[1].endswith("enter apply, esc cancel")
 
