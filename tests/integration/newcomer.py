@@ -19,7 +19,7 @@ from runner.run import layout
 from tests.support.runs import wait_for
 from tests.support.tmux import Tmux, product_command
 
-RUN_S = 1800.0
+RUN_S = 3600.0
 """An upper bound for one run, in seconds."""
 
 Station = Callable[[str], None]
