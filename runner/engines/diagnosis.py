@@ -172,20 +172,21 @@ class Diagnosis:
         if _WARNING.search(line):
             return
         for at, failure in enumerate((*self.known_failures, *KNOWN_OF_ANY)):
-            if failure.pattern.search(line):
+            if found := failure.pattern.search(line):
                 doubt = _SUMMARY if failure.sums_up else _DOUBTFUL if failure.may_go_on and not raised else 0
-                self._keep(failure, (doubt, at))
+                self._keep(failure, (doubt, at), found.groupdict().get("detail") or "")
                 if raised and not self._known_exception and self._known_at == (doubt, at):
                     self._known_exception = self.later_exception or self.exception
                 return
 
-    def _keep(self, failure: KnownFailure, at: tuple[int, int]) -> None:
+    def _keep(self, failure: KnownFailure, at: tuple[int, int], detail: str) -> None:
         """Keep a failure if it says more than the known one; a doubtful one counts from its last line."""
         was = self._known_at
         if was is None or at < was or (at == was and was[0] == _DOUBTFUL):
             if was is None or was[0] == _DOUBTFUL:
                 self._lines_since_known = 0
-            self.known, self._known_at, self._known_exception = (failure.cause, failure.remedy), at, ""
+            cause = f"{failure.cause} ({detail})" if detail else failure.cause
+            self.known, self._known_at, self._known_exception = (cause, failure.remedy), at, ""
 
     def cause(self, exit_code: int | None) -> tuple[str, str]:
         """Return the cause of a failure and its remedy (may be empty)."""

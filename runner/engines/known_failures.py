@@ -12,6 +12,7 @@ class KnownFailure(NamedTuple):
     """A failure that a text in the output identifies."""
 
     pattern: re.Pattern[str]
+    """its group `detail`, if it has one, says of what: a file, an address"""
     cause: str
     """one clause without a full stop"""
     remedy: str
@@ -89,6 +90,49 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         r"No module named '(?:torch|mpi4py)",
         "the interpreter of the ranks has no torch or no mpi4py",
         f"install them there ({install_extra('torch')}), or set launch.python to one that has them",
+    ),
+    # --- pyxis: the log of enroot that it prints, and its own lines, which say less -------------------------
+    known_failure(
+        r"pyxis:\s+\[ERROR\] (?P<detail>(?:No such file or directory|Invalid image format): .+)",
+        "a node cannot use the image of launch.slurm.container",
+        "image must be a squashfs file that every node sees at this path, or registry#image:tag",
+    ),
+    known_failure(
+        r"pyxis:\s+enroot-mount: (?P<detail>.+)",
+        "a folder cannot be mounted into the container",
+        "launch.slurm.container.mounts, the run directory and paths.work must exist on every node",
+    ),
+    known_failure(
+        r"pyxis:\s+\[ERROR\] (?P<detail>URL \S+ returned error code: 40[134]\b.*)",
+        "the registry does not give the image of launch.slurm.container",
+        "see its name and the credentials of the nodes (~/.config/enroot/.credentials)",
+    ),
+    known_failure(
+        r"pyxis:\s+\[ERROR\] (?P<detail>.+)",
+        "enroot could not make or start the container",
+        "the raw log has its messages; `srun --container-image=IMAGE true` repeats it",
+    ),
+    known_failure(
+        r"pyxis: couldn't chdir to (?P<detail>\S+)",
+        "the container does not have the run directory",
+        "keep runs on a file system that every node sees: TRTBENCH_HOME",
+    ),
+    known_failure(
+        r"pyxis: (?P<detail>failed to (?:import docker image|create container filesystem)"
+        r"|couldn't start container)",
+        "pyxis could not start the container",
+        "see whether enroot works on the nodes: `srun enroot version`",
+        sums_up=True,
+    ),
+    known_failure(
+        r"srun: unrecognized option '--container-image",
+        "this Slurm has no pyxis, which launch.slurm.container needs",
+        "ask for pyxis on this cluster, or remove launch.slurm.container",
+    ),
+    known_failure(
+        r"^slurmstepd.*error: execve\(\): (?P<detail>.+)",
+        "a node or its container does not have the program of the stage",
+        "launch.python must be a path that exists there; launch.slurm.container.mounts can add it",
     ),
     # --- the GPU and its driver ----------------------------------------------------------------------------
     known_failure(

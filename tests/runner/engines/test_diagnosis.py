@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from runner.engines.diagnosis import SAME_MOMENT, Diagnosis, describe_exit
+from tests.support.slurm import recorded
 
 
 def cause_of(output: str, exit_code: int | None = 1) -> str:
@@ -221,3 +222,45 @@ def test_a_lost_daemon_of_mpirun_is_the_cause(first: str) -> None:
         f"-----\n{first}\n  Remote daemon: [[5,0],1] on node node2\nand\ntherefore will terminate the job."
     )
     assert cause_of(output, 205) == "mpirun has no connection to its daemon on another host"
+
+
+@pytest.mark.parametrize(
+    ("output", "cause"),
+    [
+        (
+            "pyxis-no-image",
+            "a node cannot use the image of launch.slurm.container"
+            " (No such file or directory: /shared/none.sqsh)",
+        ),
+        (
+            "pyxis-no-squashfs",
+            "a node cannot use the image of launch.slurm.container (Invalid image format: /shared/junk.sqsh)",
+        ),
+        (
+            "pyxis-no-folder",
+            "a folder cannot be mounted into the container (failed to mount: /does/not/exist at"
+            " /home/u/.local/share/enroot/pyxis_15.1/data: No such file or directory)",
+        ),
+        (
+            "pyxis-no-program",
+            "a node or its container does not have the program of the stage"
+            " (/opt/nothing/python: No such file or directory)",
+        ),
+    ],
+)
+def test_what_pyxis_says_is_the_cause(output: str, cause: str) -> None:
+    """As Slurm 22.05 with pyxis and enroot printed it on two nodes."""
+    assert cause_of(recorded(output)) == cause
+
+
+def test_a_registry_that_refuses_an_image_is_the_cause() -> None:
+    said = "slurmstepd: error: pyxis: "
+    url = "https://registry-1.docker.io/v2/x/y/manifests/1"
+    output = f"{said}failed to import docker image\n{said}printing enroot log file:\n"
+    assert cause_of(output) == "pyxis could not start the container (failed to import docker image)"
+    output += f"{said}    [INFO] Fetching image manifest\n"
+    output += f"{said}    [ERROR] URL {url} returned error code: 401 Unauthorized\n"
+    assert cause_of(output) == (
+        "the registry does not give the image of launch.slurm.container"
+        f" (URL {url} returned error code: 401 Unauthorized)"
+    )
