@@ -1,4 +1,4 @@
-"""The kernels of the decoder, run by Triton's interpreter; `test_cuda.py` runs them on a GPU."""
+"""The kernels of the decoder, run by Triton's interpreter; `test_cuda_graphs.py` runs them on a GPU."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Weight-only quantisation; `test_fused.py` and `test_cuda.py` run the kernels."""
+"""Weight-only quantisation; `test_fused.py` and `test_cuda_graphs.py` run the kernels."""
 
 from __future__ import annotations
 
