@@ -38,6 +38,8 @@ class RunLog:
     """called with every event, for components that act at phases of the run"""
     full_disks: dict[int, Path] = field(default_factory=dict)
     """A folder on each disk that was full at any time, by device."""
+    must_end_soon: bool = False
+    """SIGTERM came: who sent it kills this process soon, so nothing waits for a file system that is away"""
     _journal: JournalWriter = field(init=False)
     _mask: Mask = field(init=False)
 
@@ -101,7 +103,10 @@ class RunLog:
         self._journal.sync()
 
     def _write_with_retry(self, write: Callable[[], None]) -> None:
-        """Write, and retry for a while if the disk is full, or longer while its file system is away."""
+        """Write, and retry for a while if the disk is full, or longer while its file system is away.
+
+        A home that was removed as a whole looks like a file system that is away.
+        """
         until = time.monotonic() + AWAY_S
         tries = 0
         while tries < TRIES and time.monotonic() < until:
@@ -109,5 +114,5 @@ class RunLog:
                 write()
                 return
             except OSError:
-                tries += look(self.run_dir) != "away"
+                tries += self.must_end_soon or look(self.run_dir) != "away"
                 time.sleep(PAUSE_S)

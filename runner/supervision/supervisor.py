@@ -110,6 +110,7 @@ class Supervision:
 
     def terminate(self) -> None:
         """Stop the run because of SIGTERM, which Slurm sends before it ends a job."""
+        self._run_log.must_end_soon = True
         self.ask_to_stop(self._job.terminate(is_stopping=self._stop is not None))
 
     def run(self) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,6 +13,7 @@ import pytest
 
 from runner.run import liveness
 from runner.supervision.directory_watch import AWAY_S, DirectoryWatch
+from runner.supervision.run_log import RunLog
 from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
 
 
@@ -35,6 +38,23 @@ def test_away_is_not_deleted_and_ends_after_a_limit(tmp_path: Path) -> None:
     assert watch.check(500.0) == ""
     run_dir.rmdir()
     assert watch.check(501.0) == "the run directory was deleted"
+
+
+def test_sigterm_ends_a_run_whose_home_was_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It looks like a file system that is away, for which the end of a run waits for minutes."""
+    run_dir, paused = tmp_path / "home" / "runs" / "one", []
+    run_dir.mkdir(parents=True)
+    log = RunLog(run_dir, single("ok"))
+    shutil.rmtree(tmp_path / "home")
+
+    def pause(seconds: float) -> None:
+        paused.append(seconds)
+        assert sum(paused) < 10
+
+    monkeypatch.setattr(time, "sleep", pause)
+    log.must_end_soon = True
+    log.close("stopped")
+    assert paused
 
 
 @pytest.fixture
