@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -90,6 +91,23 @@ class ConfigurationState:
             self.generation_batches.add(event.generation_ms)
         if event.steps is not None:
             self.steps.add(event.steps)
+
+    def take_timed(self, events: Sequence[ev.Iteration], latencies: Sequence[float]) -> None:
+        """Add timed iterations of rank 0, and their latencies; the same as `take` of each."""
+        self.last_t = events[-1].t
+        if self.timing_began is None:
+            self.timing_began = events[0].t - round(latencies[0] * 1e6)
+        if max(latencies) > self.slowest.least:
+            for number, event in enumerate(events, self.latency.n):
+                if event.latency_ms > self.slowest.least:
+                    self.slowest.offer(number, event.t, event.latency_ms)
+        self.latency.extend(latencies)
+        self.series.extend([event.t for event in events], latencies)
+        self.batches.extend(latencies)
+        generation = [event.generation_ms for event in events if event.generation_ms is not None]
+        self.generation.extend(generation)
+        self.generation_batches.extend(generation)
+        self.steps.extend([event.steps for event in events if event.steps is not None])
 
     def elapsed_s(self, now: int) -> float:
         """Return seconds since timing began; until the last iteration if the configuration is done."""

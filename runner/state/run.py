@@ -14,16 +14,16 @@ from typing import Any, Literal
 from runner import events as ev
 from runner.events import gc_paused
 from runner.plan.plan import MOST_CONFIGURATIONS, in_flight
-from runner.state import node_fold, result_matching
+from runner.state import iterations, node_fold, result_matching
 from runner.state import nodes as node_states
 from runner.state.configuration import ConfigurationState, matches_result, of_result
 from runner.state.gpu import GpuState, TelemetryState
+from runner.state.iterations import rank_of
 from runner.state.memory import MemoryState
 from runner.state.nodes import NodeState, SlowestNode, SlowestRank
 from runner.state.serving import RequestLog, ServingState
 from runner.state.stages import RankState, StageState
 from runner.state.step_times import StepTimesState
-from runner.stats import Mean
 
 LiveStatus = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
 ENDED_STATUSES: frozenset[LiveStatus] = frozenset({"finished", "failed", "stopped", "lost"})
@@ -78,14 +78,23 @@ class RunState:
         """Apply events; the loop is written out because a long log has millions of them."""
         handlers = _HANDLERS
         events, last_t = 0, self.last_t
+        waiting: list[ev.Iteration] = []
         with gc_paused():
             for event in batch:
                 events += 1
                 if event.t > last_t:
                     last_t = event.t
+                if type(event) is ev.Iteration:
+                    waiting.append(event)
+                    continue
+                if waiting:
+                    iterations.take_all(self, waiting)
+                    waiting = []
                 handler = handlers.get(type(event))
                 if handler is not None:
                     handler(self, event)
+            if waiting:
+                iterations.take_all(self, waiting)
         self.events += events
         self.last_t = last_t
 
@@ -198,27 +207,20 @@ def _stage_ended(state: RunState, event: ev.StageEnded) -> None:
     state.heartbeat = None
 
 
-def _rank(state: RunState, rank: int) -> RankState:
-    found = state.ranks.get(rank)
-    if found is None:
-        found = state.ranks[rank] = RankState(rank)
-    return found
-
-
 def _hello(state: RunState, event: ev.Hello) -> None:
-    rank = _rank(state, event.rank)
+    rank = rank_of(state, event.rank)
     rank.hello = event
     rank.records += 1
     node_fold.rank_reported(state, event.host)
 
 
 def _bye(state: RunState, event: ev.Bye) -> None:
-    _rank(state, event.rank).bye = event
+    rank_of(state, event.rank).bye = event
 
 
 def _configuration_started(state: RunState, event: ev.ConfigurationStarted) -> None:
     if not in_flight(event):
-        _rank(state, 0).records += 1
+        rank_of(state, 0).records += 1
     serving = ServingState(requests=RequestLog(slo=event.slo)) if in_flight(event) else None
     _add(state, ConfigurationState(event, serving=serving))
 
@@ -238,27 +240,6 @@ def _preparation(state: RunState, event: ev.Preparation) -> None:
     if configuration is not None and event.rank == 0 and not state.left_out:
         configuration.preparation = event
         configuration.last_t = event.t
-
-
-def _iteration(state: RunState, event: ev.Iteration) -> None:
-    rank = state.ranks.get(event.rank)
-    if rank is None:
-        rank = _rank(state, event.rank)
-    rank.records += 1
-    if rank.config != event.config:
-        rank.config = event.config
-        rank.timed = Mean()
-    state.heartbeat = None
-    rank.i = event.i
-    rank.phase = event.phase
-    rank.last_t = event.t
-    timed = event.phase == "timed"
-    if timed:
-        rank.timed.add(event.latency_ms)
-    if event.rank == 0 and event.phase != "profile" and state.configurations and not state.left_out:
-        state.configurations[-1].take(event)
-    elif timed and state.nodes:
-        node_fold.rank_measured(state, event)
 
 
 def _step_times(state: RunState, event: ev.StepTimes) -> None:
@@ -324,13 +305,13 @@ def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
 
 def _gpu_memory(state: RunState, event: ev.GpuMemory) -> None:
     if event.rank is not None:
-        _rank(state, event.rank).records += 1
+        rank_of(state, event.rank).records += 1
     state.memory.take(event)
 
 
 def _notice(state: RunState, event: ev.Notice) -> None:
     if event.rank is not None:
-        _rank(state, event.rank).records += 1
+        rank_of(state, event.rank).records += 1
     if len(state.notices) < MAX_NOTICES:
         state.notices.append(event)
 
@@ -370,7 +351,6 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Bye: _bye,
     ev.ConfigurationStarted: _configuration_started,
     ev.Preparation: _preparation,
-    ev.Iteration: _iteration,
     ev.StepTimes: _step_times,
     ev.Serving: _serving,
     ev.RequestsDone: _serving,

@@ -1,7 +1,7 @@
 """Raw samples of ten seconds: as they arrive, then packed with what everything but details is computed from.
 
 Minutes of decoded samples of eight GPUs are some ten thousand numbers, each an object. Packed they take a
-third of the memory, and those that nobody asks for again cost hardly more than their bytes.
+third of the memory, and most are never unpacked.
 """
 
 from __future__ import annotations

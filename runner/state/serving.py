@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from runner import events as ev
@@ -17,6 +18,10 @@ class OrderedSample(Sample):
     def add(self, value: float) -> None:
         Sample.add(self, value)
         self.batches.add(value)
+
+    def extend(self, values: Sequence[float]) -> None:
+        Sample.extend(self, values)
+        self.batches.extend(values)
 
 
 @dataclass(slots=True)

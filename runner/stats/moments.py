@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -18,6 +19,15 @@ class Mean:
         self.n += 1
         self.total += value
         self.last = value
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Add values; as `add` of each, to the last digit, which `sum` of some versions of Python is not."""
+        if not values:
+            return
+        total = self.total
+        for value in values:
+            total += value
+        self.n, self.total, self.last = self.n + len(values), total, values[-1]
 
     @property
     def mean(self) -> float:
@@ -49,6 +59,23 @@ class Moments:
         distance = value - self._shift
         self._sum += distance
         self._squares += distance * distance
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Add values; as `add` of each, to the last digit."""
+        if not values:
+            return
+        if self.n == 0:
+            self._shift = values[0]
+        self.n += len(values)
+        self.last = values[-1]
+        self.minimum = min(self.minimum, min(values))
+        self.maximum = max(self.maximum, max(values))
+        shift, total, squares = self._shift, self._sum, self._squares
+        for value in values:
+            distance = value - shift
+            total += distance
+            squares += distance * distance
+        self._sum, self._squares = total, squares
 
     @property
     def mean(self) -> float:

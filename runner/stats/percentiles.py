@@ -6,6 +6,7 @@ import itertools
 import math
 from array import array
 from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -41,14 +42,24 @@ class Sample(Moments):
     _new: array[float] = field(default_factory=lambda: array("d"))
     """values that are not in `_sorted` yet"""
     _sorted: array[float] = field(default_factory=lambda: array("d"))
-    _bins: dict[int, int] = field(default_factory=dict)
+    _bins: Counter[int] = field(default_factory=Counter)
 
     def add(self, value: float) -> None:
         Moments.add(self, value)
         if self.n <= EXACT_LIMIT:
             self._new.append(value)
+        elif self._bins:
+            self._bins[_bin_of(value)] += 1
         else:
-            self._add_to_histogram(value)
+            self._add_to_histogram((value,))
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Add values; as `add` of each, to the last digit."""
+        room = max(0, EXACT_LIMIT - self.n)
+        Moments.extend(self, values)
+        self._new.extend(values[:room])
+        if len(values) > room:
+            self._add_to_histogram(values[room:])
 
     @property
     def exact(self) -> bool:
@@ -122,16 +133,11 @@ class Sample(Moments):
                 end = place
         return ordered
 
-    def _add_to_histogram(self, value: float) -> None:
+    def _add_to_histogram(self, values: Sequence[float]) -> None:
         if not self._bins:
-            for kept in self._ordered():
-                self._count(kept)
+            self._bins.update(map(_bin_of, self._ordered()))
             self._sorted = array("d")
-        self._count(value)
-
-    def _count(self, value: float) -> None:
-        bin_ = math.floor(math.log(value) / _LOG_RATIO) if value > 0 else _BIN_OF_ZERO
-        self._bins[bin_] = self._bins.get(bin_, 0) + 1
+        self._bins.update(map(_bin_of, values))
 
     def _from_histogram(self, q: float) -> float:
         wanted = (self.n - 1) * q / 100
@@ -147,6 +153,11 @@ class Sample(Moments):
         for bin_ in sorted(self._bins):
             middle = math.exp((bin_ + 0.5) * _LOG_RATIO) if bin_ != _BIN_OF_ZERO else 0.0
             yield min(max(middle, self.minimum), self.maximum), self._bins[bin_]
+
+
+def _bin_of(value: float) -> int:
+    """Return the bin of the histogram that a value belongs to."""
+    return math.floor(math.log(value) / _LOG_RATIO) if value > 0 else _BIN_OF_ZERO
 
 
 def interpolated(ordered: Sequence[float], q: float) -> float:

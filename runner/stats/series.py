@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
@@ -44,6 +45,22 @@ class Series:
         self.buckets.append(SeriesBucket(t, value, value))
         self._open = self.width - 1
 
+    def extend(self, times: Sequence[int], values: Sequence[float]) -> None:
+        """Add points; as `add` of each."""
+        at = 0
+        while at < len(values):
+            if not self._open:
+                self.add(times[at], values[at])
+                at += 1
+                continue
+            inside = values[at : at + self._open]
+            bucket = self.buckets[-1]
+            bucket.low = min(bucket.low, min(inside))
+            bucket.high = max(bucket.high, max(inside))
+            self.n += len(inside)
+            self._open -= len(inside)
+            at += len(inside)
+
     def _merge(self) -> None:
         pairs = zip(self.buckets[::2], self.buckets[1::2], strict=True)
         self.buckets = [SeriesBucket(a.t, min(a.low, b.low), max(a.high, b.high)) for a, b in pairs]
@@ -78,3 +95,20 @@ class Batches:
         if len(self.means) == self.capacity:
             self.means = [(a + b) / 2 for a, b in zip(self.means[::2], self.means[1::2], strict=True)]
             self.width *= 2
+
+    def extend(self, values: Sequence[float]) -> None:
+        """Add values; as `add` of each, to the last digit."""
+        at = 0
+        while at < len(values):
+            # All but the last of a batch are only summed.
+            inside = values[at : at + self.width - self._open - 1]
+            total = self._sum
+            for value in inside:
+                total += value
+            self._sum = total
+            self.n += len(inside)
+            self._open += len(inside)
+            at += len(inside)
+            if at < len(values):
+                self.add(values[at])
+                at += 1

@@ -40,3 +40,19 @@ def test_few_values_are_batches_of_their_own() -> None:
     for value in (3.0, 1.0, 2.0):
         batches.add(value)
     assert batches.means == [3.0, 1.0, 2.0]
+
+
+@pytest.mark.parametrize("step", [1, 3, 7, 100])
+def test_many_points_at_once_are_the_same_as_each(step: int) -> None:
+    values = [(i * 7919 % 1000) / 7 for i in range(500)]
+    series, batches = Series(capacity=16), Batches(capacity=16)
+    for i, value in enumerate(values):
+        series.add(i, value)
+        batches.add(value)
+    many, means = Series(capacity=16), Batches(capacity=16)
+    for first in range(0, len(values), step):
+        part = values[first : first + step]
+        many.extend(range(first, first + len(part)), part)
+        means.extend(part)
+    assert many == series
+    assert means == batches
