@@ -12,10 +12,12 @@ import os
 import re
 import shlex
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from runner.engines import rank_container
 from runner.engines.build_cache import HOST, FileSystem, HostFileSystem
 from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.plan import Plan
@@ -24,6 +26,7 @@ from runner.schema.base import Container
 from runner.state import cuda_devices
 from runner.util import processes
 
+RANK_CONTAINER = Path(rank_container.__file__).resolve()
 PASSED_VARIABLES = (processes.TAG, "TRTBENCH_RECORDS", "SPT_NOENV", cuda_devices.ORDER)
 """Variables that the supervisor sets for each stage; `-e NAME` without a value passes the value on."""
 TIMEOUT_S = 10.0
@@ -48,6 +51,9 @@ while [ $empty -lt 2 ]; do
   done
 done
 echo $killed
+"""
+_REMOVE_RANKS = """\
+found=$("$1" ps --all --quiet --filter "label=$2") && [ -z "$found" ] || "$1" rm --force $found
 """
 _COPY = """\
 {tool} exec -i {name} sh -c 'cat > "$1.$$" && mv "$1.$$" "$1"' sh {inside} < {outside} || exit 125
@@ -88,6 +94,8 @@ def wrap_command(
     container: Container,
     argv: Sequence[str],
     *,
+    launcher: Sequence[str] = (),
+    exported: Sequence[str] = (),
     env: Mapping[str, str],
     workdir: str,
     name: str,
@@ -99,14 +107,18 @@ def wrap_command(
     Args:
         container: the container, and how it is started.
         argv: the command, with paths as they are inside.
+        launcher: mpirun and its arguments, which starts a container for each rank; empty: there is one.
+        exported: names of further variables of the command, with their values as they are outside.
         env: variables of the command.
         workdir: working directory, unless the container has one of its own.
-        name: name of a container that is started.
+        name: name of a container that is started; those of ranks have their number after it.
         mounts: folders of this machine that a started container sees at the same path.
         copy_in: a file of this machine that is copied into a running container first, and its path inside.
     """
-    variables = [word for variable in PASSED_VARIABLES for word in ("-e", variable)]
-    variables += _variable_options(env)
+    passed = [*PASSED_VARIABLES, *exported]
+    if launcher:
+        passed.remove(processes.TAG)  # `rank_container.py` adds it
+    variables = [word for variable in passed for word in ("-e", variable)] + _variable_options(env)
     where = ["--workdir", container.workdir or workdir]
     if container.exec is not None:
         command = [container.tool, "exec", *variables, *where, container.exec, *argv]
@@ -115,13 +127,19 @@ def wrap_command(
             command = ["sh", "-c", script, "sh", *command]
         ref = ContainerRef(container.tool, ContainerMode.EXEC, container.exec)
         return WrappedCommand(command, ref, env_outside(container, env))
-    volumes = [word for volume in container.volumes for word in ("--volume", volume)]
-    volumes += [word for mount in mounts for word in ("--volume", f"{mount}:{mount}")]
-    image = container.run or ""
-    command = [container.tool, "run", "--rm", "--name", name, *container.options, *volumes, *variables]
-    command += [*where, image, *argv]
-    ref = ContainerRef(container.tool, ContainerMode.RUN, name)
-    return WrappedCommand(command, ref, env_outside(container, env))
+    options = [*container.options, *_volumes(container, mounts), *variables, *where, container.run or ""]
+    if launcher:
+        command = [*launcher, sys.executable, str(RANK_CONTAINER), name, container.tool, "run", "--rm"]
+        ref = ContainerRef(container.tool, ContainerMode.RANKS, name)
+    else:
+        command = [container.tool, "run", "--rm", "--name", name]
+        ref = ContainerRef(container.tool, ContainerMode.RUN, name)
+    return WrappedCommand([*command, *options, *argv], ref, env_outside(container, env))
+
+
+def _volumes(container: Container, mounts: Sequence[str]) -> list[str]:
+    volumes = [*container.volumes, *(f"{mount}:{mount}" for mount in mounts)]
+    return [word for volume in volumes for word in ("--volume", volume)]
 
 
 def _copy_script(tool: str, name: str, outside: str, inside: str) -> str:
@@ -147,6 +165,9 @@ def kill_argv(container: ContainerRef, run: str) -> list[str]:
     """Return the command that kills the processes of a run in a container."""
     if container.mode is ContainerMode.RUN:
         return [container.tool, "rm", "--force", container.name]
+    if container.mode is ContainerMode.RANKS:
+        label = f"{rank_container.STAGE_LABEL}={container.name}"
+        return ["sh", "-c", _REMOVE_RANKS, "sh", container.tool, label]
     return [container.tool, "exec", container.name, "sh", "-c", _KILL, "sh", f"{processes.TAG}={run}"]
 
 
@@ -157,12 +178,22 @@ def kill_processes(plan: Plan, run: str) -> None:
             output_of(kill_argv(container, run))
 
 
+def remove_late(plan: Plan) -> None:
+    """Remove containers of ranks on this machine that were being created while others were removed.
+
+    On other machines the guard of each container does it, which is not killed there with the run.
+    """
+    for container in {stage.container_ref for stage in plan.stages}:
+        if container is not None and container.mode is ContainerMode.RANKS:
+            output_of(kill_argv(container, ""))
+
+
 def file_system_of(container: ContainerRef | None) -> FileSystem:
     """Return the file system that a stage writes to; None: the stage runs on this machine.
 
     A container that a stage starts has the folders of outputs mounted from this machine.
     """
-    if container is None or container.mode is ContainerMode.RUN:
+    if container is None or container.mode is not ContainerMode.EXEC:
         return HOST
     return ContainerFileSystem(container.tool, container.name)
 

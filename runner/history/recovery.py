@@ -151,6 +151,7 @@ class _Recovery:
             members = RunProcesses(self.run_dir.name, self.run_dir / layout.PROCESSES)
             members.load()
             killed, left = kill_all(members)
+            container.remove_late(self.plan)
             if killed or left:
                 swept.append(ev.Swept(t=time.monotonic_ns(), killed=killed, left=left))
         if self.plan.nodes is not None:

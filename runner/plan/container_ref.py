@@ -13,10 +13,15 @@ class ContainerMode(str, Enum):
     """the stage enters a running container, which has its own file system"""
     RUN = "run"
     """the stage starts the container; folders of outputs are mounted from this machine"""
+    RANKS = "ranks"
+    """mpirun starts a container for each rank on its host; they use the host's folders and shared memory"""
 
 
 class ContainerRef(NamedTuple):
-    """Tool, mode and name of a container; its text form is `docker exec NAME`."""
+    """Tool, mode and name of a container; its text form is `docker exec NAME`.
+
+    `docker ranks NAME` is several containers, whose names begin with NAME.
+    """
 
     tool: str
     mode: ContainerMode

@@ -109,6 +109,12 @@ class Stage(msgspec.Struct, frozen=True, kw_only=True):
         """The container that the stage runs in; None: this machine."""
         return ContainerRef.parse(self.container)
 
+    @property
+    def uses_host_memory(self) -> bool:
+        """Its processes use folders and shared memory of their hosts, and not those of a container."""
+        ref = self.container_ref
+        return ref is None or ref.mode is ContainerMode.RANKS
+
 
 class SweepMembership(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The place of a run in a sweep; in `plan.json`, `report.json` and every row of the list of runs.

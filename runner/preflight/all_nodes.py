@@ -23,6 +23,7 @@ from runner.preflight.node_answer import NodeQuestions
 from runner.preflight.node_checks import Expected, compare_nodes
 from runner.preflight.node_collector import LIMIT_S, ask_nodes
 from runner.schema.base import Profile
+from runner.state.cuda_devices import VISIBLE
 from runner.util import paths
 from runner.util.errors import UserError
 
@@ -66,7 +67,7 @@ def check_nodes(
     built = [folder for folder in dict.fromkeys(built) if not folder.startswith(str(RUN_DIR))]
     runs = str(run_dir or paths.runs_dir())
     inside = find_engine(profile.engine).preflight.container(profile)
-    with _tokens([runs, *([] if inside is not None else built)]) as tokens:
+    with _tokens([runs, *([] if inside is not None and inside.exec else built)]) as tokens:
         written = dict(tokens.values())
         questions = _questions(profile, plan, launch, written)
         report = ask_nodes(launch, questions, limit_s=limit_s, is_cancelled=is_cancelled)
@@ -89,13 +90,14 @@ def _questions(profile: Profile, plan: Plan, launch: NodeLaunch, tokens: dict[st
     env = {name: value for name, value in profile.launch.env.items() if name in _DECISIVE}
     env = {name: value for name, value in env.items() if not is_secret(name, value)}
     python = profile.launch.python or ("python3" if inside else default_python())
+    outside, seen_outside = default_python() if inside else python, container.env_outside(inside, env)
     if runs_in_image(profile):
         return NodeQuestions(probe=[], env=env, gpus=engine.uses_gpus(profile), tokens=tokens)
     kept = [stage.output for stage in plan.stages if stage.output and stage.skip]
     return NodeQuestions(
         probe=container.argv_inside(inside, [python], env),
-        env=env,
-        mpirun=None if launch.launcher == "slurm" else _mpirun(profile, python),
+        env={name: value for name, value in env.items() if name == VISIBLE or name in seen_outside},
+        mpirun=None if launch.launcher == "slurm" else _mpirun(profile, outside),
         gpus=engine.uses_gpus(profile),
         paths=asked.paths,
         # The files in a container are not visible where the questions are answered.

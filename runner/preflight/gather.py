@@ -56,7 +56,9 @@ def gather_facts(profile: Profile | None) -> MachineFacts:
         helps = dict(engine.program_helps(profile, plan))
     on_gpu = profile is None or engine is None or engine.uses_gpus(profile)
     survey = survey_gpus() if on_gpu else None
-    mpirun = _mpirun(profile, engine, python, inside)
+    # On several hosts, mpirun starts the containers; else it is in one of them.
+    is_outside = inside is None or (plan is not None and plan.nodes is not None)
+    mpirun = _mpirun(profile, engine, default_python() if inside else python) if is_outside else None
     environment = dict(profile.launch.env) if profile else {}
     gpus, gpu_count, gpu_processes = gpus_of(survey, environment) if on_gpu else ((), 0, ())
     return MachineFacts(
@@ -123,12 +125,8 @@ def _all_devices(gpu_count: int) -> list[str]:
     return ["cpu", *(f"gpu-{index}" for index in range(gpu_count))]
 
 
-def _mpirun(
-    profile: Profile | None, engine: Preflight[Any] | None, python: str, inside: Container | None
-) -> MpirunProgram | None:
-    """Return mpirun on this machine; None: there is none, or the ranks run in a container."""
-    if inside is not None:
-        return None
+def _mpirun(profile: Profile | None, engine: Preflight[Any] | None, python: str) -> MpirunProgram | None:
+    """Return mpirun on this machine; None: there is none."""
     try:
         return find_mpirun(_wanted_mpirun(profile, engine), python, profile.launch.env if profile else None)
     except UserError:

@@ -130,7 +130,7 @@ class RunNodes:
 
     def prepare(self, scratch: Path, gpu_hz: float, visible: str | None) -> str:
         """Create folders and files on the other nodes and start their readings; return what failed."""
-        stages = [stage for stage in self.plan.stages if stage.container_ref is None]
+        stages = [stage for stage in self.plan.stages if stage.uses_host_memory]
         folders = [str(scratch), *(folder for stage in stages for folder in stage.folders)]
         questions = []
         for node in self.link.others:

@@ -172,7 +172,7 @@ class Supervision:
         if self._watch is not None:
             gpu_readings.begin(self._watch, self._run_log.warn, self._idle, self._stop_wanted)
         # Ranks in a container share its memory, not this machine's.
-        ranks = (stage.ranks for stage in self.plan.stages if stage.container_ref is None)
+        ranks = (stage.ranks for stage in self.plan.stages if stage.uses_host_memory)
         scratch, problem = make_scratch(self.run_dir, max(ranks, default=0))
         if problem:
             self._run_log.warn(problem)
@@ -312,6 +312,7 @@ class Supervision:
             time.sleep(POLL_S)
         container.kill_processes(self.plan, self.run_dir.name)
         self._sweep()
+        container.remove_late(self.plan)
         if self._nodes is not None:
             self._nodes.finish_sweep()
 

@@ -80,6 +80,23 @@ def mpirun_argv(
     return argv + section.args
 
 
+def container_options(mpirun: MpirunProgram) -> list[str]:
+    """Return the options with which each rank can be in a container of its own.
+
+    Raises:
+        UserError: this implementation cannot do that.
+    """
+    if mpirun.flavour == "mpich":
+        return ["-pmi-port"]  # else ranks inherit a connection, and containers inherit none
+    if mpirun.flavour == "intel":
+        raise UserError(
+            f"launch.container: {mpirun.path} is of Intel MPI, whose ranks inherit their connection to it,"
+            " and a container inherits none",
+            hint="set launch.mpirun.path to an mpirun of Open MPI or MPICH, or remove the hosts",
+        )
+    return []
+
+
 def launch_env(mpirun: MpirunProgram, section: Mpirun | None = None) -> dict[str, str]:
     """Return the variables of mpirun: those that let root start ranks, and the arguments of ssh.
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from runner.engines.mpi.command import mpirun_argv, node_launch, remote_variables
+from runner.engines.mpi.command import container_options, mpirun_argv, node_launch, remote_variables
 from runner.engines.mpi.hosts import Node, find_nodes
 from runner.engines.mpi.placement import ranks_of_nodes
 from runner.engines.mpi.program import MpirunProgram
@@ -23,6 +23,8 @@ class RankLaunch:
     ranks: int
     env: Mapping[str, str]
     """the variables of the stages with ranks"""
+    in_containers: bool = False
+    """on several hosts, mpirun starts a container for each rank"""
 
     @cached_property
     def nodes(self) -> list[Node]:
@@ -42,7 +44,8 @@ class RankLaunch:
     def argv(self, *, as_called: bool = False) -> list[str]:
         """Return mpirun and its arguments; see `mpirun_argv`."""
         variables = remote_variables(self.section, self.env)
-        return mpirun_argv(self.mpirun, self.ranks, self.section, self.nodes, variables, as_called=as_called)
+        words = mpirun_argv(self.mpirun, self.ranks, self.section, self.nodes, variables, as_called=as_called)
+        return words + container_options(self.mpirun) if self.in_containers and self.nodes else words
 
     def node_launch(self, devices: Sequence[Sequence[str]]) -> NodeLaunch | None:
         """Return how node agents are started, given the devices of each node; None on one machine."""

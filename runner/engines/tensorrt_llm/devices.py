@@ -30,9 +30,10 @@ def host_notes(launch: RankLaunch, numbers: Sequence[Sequence[int]] = ()) -> Ite
     """Yield what a run on several hosts needs; `numbers` are those of `devices_of_nodes`."""
     if not launch.nodes:
         return
+    installed = "this program" if launch.in_containers else "this program, TensorRT-LLM"
     yield (
         f"{', '.join(node.host for node in launch.nodes)} need the same files at the same paths:"
-        " TensorRT-LLM, the engine or model, and this program; a shared file system does it"
+        f" {installed} and the engine or model; a shared file system does it"
     )
     for node, gpus in zip(launch.nodes, numbers, strict=False):
         if list(gpus) != list(range(len(gpus))):

@@ -19,11 +19,11 @@ def container_problems(container: Container | None, mpirun: Mpirun) -> Iterator[
     """Yield the problems of `launch.container`."""
     if container is None:
         return
-    if mpirun.hosts or mpirun.hostfile is not None:
+    if container.exec is not None and (mpirun.hosts or mpirun.hostfile is not None):
         yield Problem(
-            "launch.container",
-            f"{container.tool} starts containers on this machine only, and launch.mpirun names hosts; leave"
-            " one of them out: with hosts, TensorRT-LLM is installed on every host",
+            "launch.container.exec",
+            f"{container.exec} runs on this machine only, and launch.mpirun names hosts; give run (an image),"
+            " from which a container is started for each rank",
         )
     if (container.exec is None) == (container.run is None):
         yield Problem("launch.container", "give exactly one of exec (a running container) and run (an image)")

@@ -8,7 +8,15 @@ from pathlib import Path
 
 from runner.engines import container
 from runner.engines.build_cache import FileSystem
-from runner.engines.mpi import ROOT_ENV, MpirunProgram, RankLaunch, find_mpirun, launch_env
+from runner.engines.mpi import (
+    ROOT_ENV,
+    MpirunProgram,
+    RankLaunch,
+    default_python,
+    find_mpirun,
+    launch_env,
+)
+from runner.engines.mpi.hosts import is_several
 from runner.engines.tensorrt_llm.installation import (
     gpu_model,
     installed_version,
@@ -25,6 +33,9 @@ from runner.engines.trtllm.profile import TrtllmProfile
 from runner.engines.trtllm.quantization import SCRIPT
 from runner.schema.base import Container
 from runner.util.errors import UserError
+
+OUTPUT_AT_ONCE = {"PYTHONUNBUFFERED": "1"}
+"""For programs whose output is a file or a pipe; that of mpirun is a terminal, but not in containers."""
 
 
 @dataclass(frozen=True)
@@ -70,9 +81,11 @@ def rank_launch(profile: TrtllmProfile, installation: TrtllmInstallation) -> Ran
 
     Binding and mapping of ranks change what is measured, so there are none but those of the profile.
     """
-    section, mpirun = profile.launch.mpirun, installation.mpirun
+    section, mpirun, inside = profile.launch.mpirun, installation.mpirun, installation.container
     env = ROOT_ENV | launch_env(mpirun, section) | profile.launch.env
-    return RankLaunch(mpirun, section, profile.parallel.ranks, env)
+    if inside is not None and is_several(section):
+        env = container.env_outside(inside, OUTPUT_AT_ONCE | env)
+    return RankLaunch(mpirun, section, profile.parallel.ranks, env, in_containers=inside is not None)
 
 
 def help_texts(profile: TrtllmProfile) -> dict[Program, str]:
@@ -133,10 +146,11 @@ def _mpirun(profile: TrtllmProfile, python: str) -> MpirunProgram:
     wanted = profile.launch.mpirun.path
     # TensorRT-LLM is built for Open MPI; containers with another one are not known.
     usual = MpirunProgram(wanted or "mpirun", "openmpi", "")
-    if profile.launch.container:
+    if profile.launch.container and not is_several(profile.launch.mpirun):
         return usual
     try:
-        return find_mpirun(wanted, python, profile.launch.env)
+        outside = default_python() if profile.launch.container else python
+        return find_mpirun(wanted, outside, profile.launch.env)
     except UserError:
         # A plan can be shown where nothing is installed; starting it reports what is missing.
         return usual

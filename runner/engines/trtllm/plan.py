@@ -38,7 +38,12 @@ from runner.engines.trtllm.checkpoint import checkpoint_call
 from runner.engines.trtllm.compatibility import mismatches, too_long
 from runner.engines.trtllm.decode_bytes import GivenConfigs, decode_reads_of
 from runner.engines.trtllm.families import PARTS
-from runner.engines.trtllm.installation import TrtllmInstallation, find_installation, rank_launch
+from runner.engines.trtllm.installation import (
+    OUTPUT_AT_ONCE,
+    TrtllmInstallation,
+    find_installation,
+    rank_launch,
+)
 from runner.engines.trtllm.memory import predicted_memory, stored_model
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
 from runner.engines.trtllm.workload import workload_of
@@ -48,8 +53,6 @@ from runner.plan.skip import SkipKind, SkipReason
 from runner.util.errors import UserError
 
 OBSERVER = Path(__file__).resolve().parents[2] / "ranks" / "observer.py"
-OUTPUT_AT_ONCE = {"PYTHONUNBUFFERED": "1"}
-"""For stages whose output is a file; under mpirun it is a terminal already."""
 
 
 def plan(profile: TrtllmProfile, run_dir: Path) -> Plan:
@@ -288,7 +291,6 @@ class TrtllmPlanner:
         if tokenizer is None:
             return None
         argv = [
-            *self._ranks(),
             self.installation.python,
             f"{profile.paths.tensorrt_llm}/examples/run.py",
             *("--engine_dir", engine.folder),
@@ -307,7 +309,6 @@ class TrtllmPlanner:
                 "the engine's dtype is not known, so benchmark.py takes float16; set benchmark.dtype"
             )
         argv = [
-            *self._ranks(),
             self.installation.python,
             self._observer(),
             f"{profile.paths.tensorrt_llm}/benchmarks/python/benchmark.py",
@@ -366,13 +367,19 @@ class TrtllmPlanner:
         """Return a stage that runs a command, in the container if the profile has one."""
         profile, inside = self.profile, self.installation.container
         env = env | profile.launch.env
-        container_ref = ""
-        if profile.launch.slurm is not None and name not in ("smoke", "benchmark"):
-            argv = [*task_argv(profile.launch.slurm, self._place, gpus=1), *argv]
+        container_ref, has_ranks = "", name in ("smoke", "benchmark")
+        launcher = self._ranks() if has_ranks else []
+        if profile.launch.slurm is not None and not has_ranks:
+            launcher = task_argv(profile.launch.slurm, self._place, gpus=1)
+        outside = launcher if inside is not None and has_ranks and self.launch.nodes else []
+        if not outside:
+            argv = [*launcher, *argv]
         if inside is not None:
             command = container.wrap_command(
                 inside,
                 argv,
+                launcher=outside,
+                exported=profile.launch.mpirun.export,
                 env=env,
                 workdir=profile.paths.tensorrt_llm if inside.exec else str(self.run_dir),
                 name=container.container_name(self.run_dir.name, name),
@@ -386,7 +393,7 @@ class TrtllmPlanner:
             # What the tools write to their working directory (timing cache, CSV) belongs to the run.
             cwd=str(self.run_dir),
             env=env,
-            ranks=profile.parallel.ranks if name in ("smoke", "benchmark") else 1,
+            ranks=profile.parallel.ranks if has_ranks else 1,
             skip=str(skip or ""),
             container=container_ref,
         )

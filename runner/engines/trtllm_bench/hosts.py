@@ -6,7 +6,15 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from runner.engines.mpi import ROOT_ENV, MpirunProgram, RankLaunch, find_mpirun, launch_env
+from runner.engines import container
+from runner.engines.mpi import (
+    ROOT_ENV,
+    MpirunProgram,
+    RankLaunch,
+    default_python,
+    find_mpirun,
+    launch_env,
+)
 from runner.engines.mpi.hosts import is_several
 from runner.engines.slurm.srun import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.installation import program_of
@@ -30,21 +38,25 @@ def rank_launch(profile: BenchProfile, installation: BenchInstallation) -> RankL
         UserError: the profile names hosts, and there is no mpirun, or it is not Open MPI's.
     """
     section = profile.launch.mpirun
-    mpirun = _open_mpirun(section, installation.python) if is_several(section) else _NOT_USED
+    python = default_python() if installation.container is not None else installation.python
+    mpirun = _open_mpirun(section, python) if is_several(section) else _NOT_USED
+    inside = installation.container
     env = ENV | launch_env(mpirun, section) | profile.launch.env
     if is_several(section) or profile.launch.slurm is not None:
         env |= _path_env(profile, installation)
-    return RankLaunch(mpirun, section, profile.parallel.ranks, env)
+    if is_several(section):
+        env = container.env_outside(inside, env)
+    return RankLaunch(mpirun, section, profile.parallel.ranks, env, in_containers=inside is not None)
 
 
 def hosts_argv(
     launch: RankLaunch, profile: BenchProfile, installation: BenchInstallation, argv: Sequence[str]
-) -> list[str]:
-    """Return the command that runs the tool with its ranks on all hosts; without hosts, it spawns them."""
+) -> tuple[list[str], list[str]]:
+    """Return mpirun with its arguments, and what it starts for each rank; without hosts, there is none."""
     if not launch.nodes:
-        return list(argv)
+        return [], list(argv)
     script = program_of(LAUNCHER, profile.launch, installation.python, installation.file_system)
-    return [*launch.argv(as_called=True), *_launched(script, installation, argv)]
+    return launch.argv(as_called=True), _launched(script, installation, argv)
 
 
 def job_argv(

@@ -7,6 +7,7 @@ trtllm-llmapi-launch gives it the ranks of an mpirun. It measures one concurrenc
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -302,8 +303,8 @@ class BenchPlanner:
             *to_argv([(FILES.get(what, "output_json"), path) for what, path in files.items()]),
             *profile.benchmark.extra_args,
         ]
-        argv = hosts_argv(self.launch, profile, self.installation, argv)
-        stage = self._stage("benchmark", argv, skip, folders=[folder], copy_in=copy_in)
+        mpirun, argv = hosts_argv(self.launch, profile, self.installation, argv)
+        stage = self._stage("benchmark", argv, skip, mpirun=mpirun, folders=[folder], copy_in=copy_in)
         if skip is not None:
             return stage
         return msgspec.structs.replace(
@@ -346,6 +347,7 @@ class BenchPlanner:
         argv: list[str],
         skip: SkipReason | None,
         *,
+        mpirun: Sequence[str] = (),
         folders: list[str] | None = None,
         copy_in: tuple[str, str] | None = None,
     ) -> Stage:
@@ -355,11 +357,15 @@ class BenchPlanner:
         container_ref = ""
         mounts = [str(self.run_dir), profile.paths.work, str(MAKER.parent)]
         argv = job_argv(profile, self.installation, Place(str(self.run_dir), mounts), name, argv)
-        if inside is not None:
+        if inside is None:
+            argv = [*mpirun, *argv]
+        else:
             command = container.wrap_command(
                 inside,
                 argv,
-                env=env,
+                launcher=mpirun,
+                exported=profile.launch.mpirun.export,
+                env=env | profile.launch.env,
                 workdir="/tmp" if inside.exec else str(self.run_dir),
                 name=container.container_name(self.run_dir.name, name),
                 mounts=mounts,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from runner.engines import container
 from runner.engines.registry import make_plan
 from runner.engines.trtllm.plan import OBSERVER
 from runner.plan.plan import RUN_DIR, as_shell
@@ -298,10 +299,9 @@ def test_ranks_on_several_hosts() -> None:
     assert "rank r on GPU r % 8 of its host, so b needs GPUs 4, 5, 6, 7" in found.notes[-1]
 
 
-@pytest.mark.parametrize("how", ["exec", "run"])
-def test_a_container_is_on_this_machine_only(how: str) -> None:
-    with pytest.raises(UserError, match="docker starts containers on this machine only"):
-        changed(flagship(), "launch.mpirun.hosts=[a, b]", f"launch.container.{how}=x")
+def test_a_running_container_is_on_this_machine_only() -> None:
+    with pytest.raises(UserError, match=r"launch\.container\.exec: box runs on this machine only"):
+        changed(flagship(), "launch.mpirun.hosts=[a, b]", "launch.container.exec=box")
 
 
 @pytest.fixture
@@ -325,6 +325,34 @@ def test_stages_in_a_container_that_is_started() -> None:
     )
     assert "-e OMPI_ALLOW_RUN_AS_ROOT -e OMPI_ALLOW_RUN_AS_ROOT_CONFIRM" in options
     assert benchmark.argv[image + 1 : image + 6] == ["mpirun", "-n", "1", "python3", str(OBSERVER)]
+
+
+@pytest.mark.usefixtures("no_docker")
+def test_mpirun_starts_a_container_for_each_rank() -> None:
+    hosts = f"launch.mpirun.hosts=[{os.uname().nodename}, b]"
+    env = "launch.env={PATH: /opt/bin, HF_TOKEN: hf_secret}"
+    profile = with_changes(
+        load_text(INSIDE, "inside.yaml"),
+        [hosts, env, "parallel.tp=2", "launch.mpirun.export=[NCCL_DEBUG]"],
+    )
+    found = make_plan(profile, Path("/runs/r1"))
+    assert stage(found, "build").container == "docker run trtbench-r1-build"
+    benchmark = stage(found, "benchmark")
+    assert benchmark.container == "docker ranks trtbench-r1-benchmark"
+    assert benchmark.uses_host_memory
+    before = benchmark.argv.index(str(container.RANK_CONTAINER))
+    assert benchmark.argv[1:5] == ["-n", "2", "--host", f"{os.uname().nodename}:1,b:1"]
+    exported = benchmark.argv[5 : before - 1]
+    assert {"TRTBENCH_RUN", "HF_TOKEN", "NCCL_DEBUG", "PYTHONUNBUFFERED"} <= set(exported)
+    assert "PATH" not in exported, "that of the image"
+    image = benchmark.argv.index("tensorrt_v016")
+    options = " ".join(benchmark.argv[before + 1 : image])
+    assert options.startswith("trtbench-r1-benchmark docker run --rm --ipc=host")
+    for word in ("-e NCCL_DEBUG", "-e HF_TOKEN", "-e PATH=/opt/bin", "--volume /runs/r1:/runs/r1"):
+        assert f" {word} " in options
+    assert "TRTBENCH_RUN" not in options, "the program adds it with its value"
+    assert benchmark.argv[image + 1 : image + 3] == ["python3", str(OBSERVER)]
+    assert "PATH" not in benchmark.env
 
 
 @pytest.mark.usefixtures("no_docker")
