@@ -82,7 +82,8 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
     # help-errmgr-base.txt of Open MPI 4 and of PRRTE, which Open MPI 5 starts ranks with.
     known_failure(
         r"(?:ORTE|PRTE) (?:has lost communication with a remote daemon|daemon has unexpectedly failed)"
-        r"|was unable to reliably start one or more daemons",
+        r"|was unable to reliably start one or more daemons"
+        r"|^A daemon failed to report back after being spawned",
         "mpirun has no connection to its daemon on another host",
         "see whether that host is reachable (`ssh HOST true`) and what its kernel log says",
     ),

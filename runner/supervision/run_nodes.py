@@ -28,6 +28,8 @@ POLL_S = 0.025
 PREPARE_S = 20.0
 SWEEP_S = 10.0
 """How long the answers of nodes to a sweep are waited for, on top of the grace period."""
+RETURN_S = 40.0
+"""How long after its last answer a node may be back, before the end of a run that failed is explained."""
 SILENCE_S = 60.0
 """How long a stage may report nothing after a node was lost."""
 RECENT_S = 60.0
@@ -182,9 +184,9 @@ class RunNodes:
     def _lost(self) -> dict[str, str]:
         return {node: peer.why for node, peer in self.link.peers.items() if peer.status == "lost"}
 
-    def restarted(self) -> str:
-        """Return which nodes were restarted during the run, with the end of their ranks; empty: none."""
-        return ", ".join(f"node {node} was restarted" for node in sorted(self.link.rebooted))
+    def rebooted(self) -> str:
+        """Return which nodes were rebooted during the run, with the end of their ranks; empty: none."""
+        return ", ".join(f"node {node} was rebooted" for node in sorted(self.link.rebooted))
 
     def explain(self, host: str = "") -> str:
         """Return what is known of a node, or of all, that explains missing ranks; empty: nothing is wrong."""
@@ -193,7 +195,7 @@ class RunNodes:
             if host and node != host:
                 continue
             if node in self.link.rebooted:
-                facts.append(f"node {node} was restarted")
+                facts.append(f"node {node} was rebooted")
             elif peer.why and not peer.is_first:
                 facts.append(peer.why if node in peer.why else f"node {node}: {peer.why}")
             elif time.monotonic() < peer.replaced + RECENT_S:
@@ -236,6 +238,17 @@ class RunNodes:
         """Check whether to wait for a node: not if it is lost, or is silent and did not answer before."""
         status = self.link.peers[node].status
         return status != "lost" and not (status == "silent" and node in self._unreachable)
+
+    def await_return(self) -> None:
+        """After a failure, wait a moment for nodes that do not answer: one that is back may have rebooted."""
+        failed = time.monotonic()
+        peers = [self.link.peers[node] for node in self.link.others]
+        while not self.stop_wanted() and not self.link.rebooted:
+            now = time.monotonic()
+            if all(peer.heard > failed or now > peer.heard + RETURN_S for peer in peers):
+                return
+            self._wait()
+            peers = [self.link.peers[node] for node in self.link.others]
 
     def release_devices(self) -> None:
         """Release the devices of the other nodes."""

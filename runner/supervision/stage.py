@@ -119,6 +119,7 @@ class StageRun:
         for event in self._collector.finish(time.monotonic_ns()):
             self.run_log.emit(event)
         self._await_records(exit_code)
+        self._await_nodes(exit_code)
         if self._collector.hanging:
             self.run_log.warn(f"{self._collector.hanging}; it was ended")
         if self._collector.bad_records:
@@ -220,6 +221,14 @@ class StageRun:
             for event in self._collector.collect(time.monotonic_ns()):
                 self.run_log.emit(event)
 
+    def _await_nodes(self, exit_code: int) -> None:
+        """Wait a moment for nodes that do not answer, to see whether their end explains that of the stage."""
+        if self.nodes is None or self._timed_out or self._lost_node:
+            return
+        if exit_code != 0 or (self.stage.reports and missing_records(self.run_log.state)):
+            self.nodes.await_return()
+            self._lost_node = self.nodes.rebooted()
+
     def _check_nodes(self, now: float) -> None:
         """End the stage when a node is lost and nothing more comes from it (monotonic, s)."""
         if self.nodes is None or self._lost_node:
@@ -227,7 +236,7 @@ class StageRun:
         position = self._collector.position()
         if position != self._position:
             self._position, self._moved = position, now
-        lost = self.nodes.restarted()
+        lost = self.nodes.rebooted()
         if not lost and now > self._moved + SILENCE_S:
             lost = self.nodes.lost()
         ranks = self.run_log.state.ranks.values()

@@ -12,8 +12,10 @@ seconds: an mpirun that is terminated while ssh connects never ends. The exit co
 command that failed, else 0. One file, standard library only, Python 3.10 or later.
 
 With the variable `RESTART`, a process that ends before its input does, or before a line `LAST`, is started
-once more, whatever its exit code: an mpirun of Open MPI 5 whose ssh was killed returns 0. One that ends
-before it has printed anything ends all. One that cannot be started again has failed with `NOT_STARTED`.
+once more, whatever its exit code: an mpirun of Open MPI 5 whose ssh was killed returns 0. If that one ends
+before a message (a line with `MARK`) has come from it, it is started again for `RETRY_S` seconds: its host
+may be booting. A first one that ends before its first message ends all. One that cannot be started again has
+failed with `NOT_STARTED`.
 """
 
 from __future__ import annotations
@@ -32,14 +34,26 @@ from collections.abc import Callable, Sequence
 from typing import IO
 
 END_S = 5.0
+RETRY_S, PAUSE_S = 180.0, 3.0
 PIECE = 1 << 16
 RESTART = "TRTBENCH_RESTART"
 """Variable: start a process that has ended once more"""
 LAST = b"last"
 """A line of the input after which processes may end; they get it, too"""
+MARK = b"\x1e"
+"""Begins the messages of the processes, as in `runner.util.launcher_frames`; text of launchers is without"""
 NOT_STARTED = 127
 """The exit code of a command that cannot be started, as in a shell"""
 _PR_SET_PDEATHSIG = 1
+
+
+class Heard:
+    """Whether a message has come from a process."""
+
+    def __init__(self) -> None:
+        self.message = False
+        self.settled = threading.Event()
+        """one has come, or the output has ended"""
 
 
 class Member:
@@ -47,37 +61,38 @@ class Member:
 
     def __init__(self, argv: Sequence[str], output: threading.Lock, prepare: Callable[[], None]) -> None:
         self.argv, self._output, self._prepare = argv, output, prepare
-        self.heard = False
-        """it has printed a line"""
-        self.settled = threading.Event()
-        """it has printed a line, or its output has ended"""
-        self.restarted = False
+        self.retry_until: float | None = None
+        """until when it may be started again (monotonic, s); None: it was not"""
         self.readers: list[threading.Thread] = []
         self.start()
 
     def start(self) -> None:
         """Start the process; the kernel ends it with the calling thread."""
         self.input: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+        self.heard = Heard()
         self.process = subprocess.Popen(
             self.argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, preexec_fn=self._prepare
         )
         threading.Thread(target=_feed, args=(self.process.stdin, self.input), daemon=True).start()
-        self.readers.append(threading.Thread(target=self._forward, args=(self.process,), daemon=True))
+        self.readers.append(
+            threading.Thread(target=self._forward, args=(self.process, self.heard), daemon=True)
+        )
         self.readers[-1].start()
 
     def put(self, piece: bytes) -> None:
         """Write to its standard input; an empty piece is the end."""
         self.input.put(piece)
 
-    def _forward(self, process: subprocess.Popen[bytes]) -> None:
+    def _forward(self, process: subprocess.Popen[bytes], heard: Heard) -> None:
         """Copy lines to standard output, never a part of one between the lines of another process."""
         assert process.stdout is not None
         for line in process.stdout:
-            self.heard = True
-            self.settled.set()
+            if MARK in line:
+                heard.message = True
+                heard.settled.set()
             with self._output, contextlib.suppress(OSError):
                 os.write(1, line)
-        self.settled.set()
+        heard.settled.set()
 
 
 class FanOut:
@@ -86,7 +101,7 @@ class FanOut:
     def __init__(self, commands: Sequence[Sequence[str]], program: Sequence[str]) -> None:
         output, prepare = threading.Lock(), _end_with_this_process()
         self.members = [Member([*command, *program], output, prepare) for command in commands]
-        self.ending = False
+        self.is_ending = threading.Event()
 
     def distribute(self) -> None:
         """Copy standard input to every process until it ends; then end what still runs."""
@@ -94,7 +109,8 @@ class FanOut:
         while piece:
             piece = os.read(0, PIECE)
             *lines, last = (last + piece).split(b"\n")
-            self.ending = self.ending or not piece or LAST in lines
+            if not piece or LAST in lines:
+                self.is_ending.set()
             for member in self.members:
                 member.put(piece)
         self._wait()
@@ -102,7 +118,7 @@ class FanOut:
 
     def end(self) -> None:
         """Terminate all processes, and kill those that do not end."""
-        self.ending = True
+        self.is_ending.set()
         for member in self.members:
             member.process.terminate()
         self._wait()
@@ -110,23 +126,32 @@ class FanOut:
             member.process.kill()
 
     def follow(self, member: Member, *, restart: bool) -> int:
-        """Wait for the process of a node, and the one that replaces it; return the last exit code."""
+        """Wait for the process of a node, and those that replace it; return the last exit code."""
         while True:
             code = member.process.wait()
-            if self.ending or not restart or member.restarted:
+            if self.is_ending.is_set() or not restart:
                 return code
             # The process can end before the thread that reads its output has seen its first line.
-            member.settled.wait(END_S)
-            if not member.heard:
-                self.end()
+            member.heard.settled.wait(END_S)
+            if not self._may_start_again(member):
                 return code
-            member.restarted = True
             try:
                 member.start()
             except OSError as error:
                 what = error.filename or member.argv[0]
                 print(f"{what} cannot be started again: {error.strerror}", file=sys.stderr, flush=True)
                 return NOT_STARTED
+
+    def _may_start_again(self, member: Member) -> bool:
+        """Check whether a process that has ended is replaced; pause if the one before has just failed."""
+        now = time.monotonic()
+        if member.retry_until is None and member.heard.message:
+            member.retry_until = now + RETRY_S
+            return True
+        if member.retry_until is None:
+            self.end()
+            return False
+        return not member.heard.message and now < member.retry_until and not self.is_ending.wait(PAUSE_S)
 
     def _wait(self) -> None:
         """Wait until all processes have ended, at most `END_S` seconds."""

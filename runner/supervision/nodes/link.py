@@ -363,7 +363,7 @@ class NodeLink:
             return
         if old.joined.boot_id != report.boot_id:
             self.rebooted.add(peer.node)
-            yield from peer.change("lost", f"node {peer.node} was restarted: its processes are gone")
+            yield from peer.change("lost", f"node {peer.node} was rebooted: its processes are gone")
         else:
             peer.offset_ns, peer.replaced = old.offset_ns, now
         yield from peer.change("back", f"node {peer.node} has a new agent", now - old.heard)

@@ -67,6 +67,24 @@ def test_an_agent_that_is_cut_off_is_replaced(cluster: Cluster, tmp_path: Path) 
     product.wait_until_clean(cluster)
 
 
+@pytest.mark.slow
+def test_a_node_that_was_rebooted_is_the_cause(cluster: Cluster, tmp_path: Path) -> None:
+    profile = product.with_mpirun(cluster.names, iterations=10**6)
+    run_dir = product.start(cluster["node1"], profile, tmp_path)
+    wait_for(lambda: bool(read_state(run_dir).configurations), "measurements", pause=0.2)
+    cluster.shut_down("node2")
+    log = run_dir / "nodes.log"
+    wait_for(lambda: log.exists() and b"refused" in log.read_bytes(), "a refused connection", pause=0.2)
+    cluster.boot("node2")
+    state = wait_until_ended(run_dir, 2 * PATIENCE_S)
+    assert state.failure is not None
+    assert state.failure.cause == "node node2 was rebooted, and the ranks reported nothing more"
+    product.wait_until_clean(cluster)
+    # Files of locks and the folder of shared memory are still there.
+    run_dir = product.start(cluster["node1"], product.with_mpirun(cluster.names), tmp_path)
+    assert wait_until_ended(run_dir).status == "finished"
+
+
 @dataclass(frozen=True)
 class Case:
     happens: Callable[[Cluster], object]

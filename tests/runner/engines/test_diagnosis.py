@@ -215,6 +215,7 @@ def test_exit_codes_in_words() -> None:
         "ORTE has lost communication with a remote daemon.",
         "An PRTE daemon has unexpectedly failed after launch and before",
         "ORTE was unable to reliably start one or more daemons.",
+        "A daemon failed to report back after being spawned. This could",
     ],
 )
 def test_a_lost_daemon_of_mpirun_is_the_cause(first: str) -> None:

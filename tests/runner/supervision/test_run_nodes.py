@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,9 @@ from runner.events.journal import EventReader
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.plan import Plan
 from runner.run import layout, liveness
+from runner.supervision.nodes import messages as msg
+from runner.supervision.nodes.peer import Peer
+from runner.supervision.run_nodes import RETURN_S, RunNodes
 from runner.util import processes
 from tests.support.paths import TESTS
 from tests.support.runs import single, start, state_of, wait_for, wait_until_ended
@@ -85,6 +89,33 @@ def test_a_node_that_is_missing_fails_the_run(home: Path, tmp_path: Path) -> Non
     assert failure.cause.endswith(
         ", two did not join: python ended with exit code 3; it said: ssh: no route to host"
     )
+
+
+@pytest.mark.parametrize(
+    ("silent_s", "happens", "polls"),
+    [(1.0, "answers", 1), (1.0, "is rebooted", 1), (RETURN_S + 1, "", 0)],
+    ids=["it answers", "it was rebooted", "it stays away"],
+)
+def test_a_failed_run_waits_for_silent_nodes(
+    tmp_path: Path, silent_s: float, happens: str, polls: int
+) -> None:
+    polled = []
+
+    def idle() -> None:
+        polled.append(1)
+        if happens == "answers":
+            peer.heard = time.monotonic()
+        if happens == "is rebooted":
+            nodes.link.rebooted.add("two")
+
+    plan = on_nodes(single("ok"), tmp_path, "two")
+    assert plan.nodes is not None
+    nodes = RunNodes(plan.nodes, tmp_path, plan, emit=print, idle=idle, stop_wanted=lambda: False)
+    joined = msg.Joined(node="two", boot_id="b", cores=1, shares_run_dir=True, network={})
+    peer = nodes.link.peers["two"] = Peer(joined, "s", False, time.monotonic() - silent_s)
+    nodes.await_return()
+    assert len(polled) == polls
+    assert nodes.rebooted() == ("node two was rebooted" if happens == "is rebooted" else "")
 
 
 def test_agents_end_a_run_without_supervisor(

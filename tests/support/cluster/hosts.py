@@ -232,6 +232,15 @@ class Cluster:
         """End all processes of a host at once, and its network."""
         os.kill(self[name].pid, signal.SIGKILL)
 
+    def shut_down(self, name: str) -> None:
+        """End all processes of a host at once, which `boot` brings back; its files stay, as on a disk."""
+        self[name].run("sh", "-c", "kill -KILL -1")
+
+    def boot(self, name: str) -> None:
+        """Start a host after `shut_down`, with another boot id."""
+        self._write_boot_id(name)
+        self[name].start_sshd()
+
     def left(self) -> dict[str, list[HostProcess]]:
         """Return the processes of hosts that have any."""
         return {host.name: found for host in self if (found := host.processes())}
@@ -267,8 +276,7 @@ class Cluster:
             host_.start_sshd()
 
     def _start_host(self, stack: ExitStack, name: str, address: str) -> Namespaces:
-        boot_id = self.folder / f"boot_id-{name}"
-        boot_id.write_text(f"{uuid.uuid4()}\n")
+        boot_id = self._write_boot_id(name)
         for folder in self.own:
             Path(folder).mkdir(parents=True, exist_ok=True)
         ahead = self.clock_ahead_s.get(name, 0)
@@ -286,6 +294,12 @@ class Cluster:
             ],
         }
         return Namespaces(stack, [*NAMESPACES, *clock], settings)
+
+    def _write_boot_id(self, name: str) -> Path:
+        """Write a new boot id; a host that runs sees it at once, because the file stays the same one."""
+        path = self.folder / f"boot_id-{name}"
+        path.write_text(f"{uuid.uuid4()}\n")
+        return path
 
     def _environment(self) -> dict[str, str]:
         """Return the variables of all programs; on PATH are our command and those next to the interpreter."""

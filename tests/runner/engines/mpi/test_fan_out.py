@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines.mpi.command import FAN_OUT
-from runner.engines.mpi.fan_out import NOT_STARTED, RESTART, FanOut, Member
+from runner.engines.mpi.fan_out import NOT_STARTED, RESTART, FanOut, Heard, Member
 
 ECHO = "import sys\nfor line in sys.stdin:\n    print(len(line), flush=True)\nsys.exit(int(sys.argv[1]))"
 
@@ -32,8 +32,8 @@ def test_the_first_failure_is_the_exit_code() -> None:
     assert subprocess.run(argv, stdin=subprocess.DEVNULL, check=False).returncode == 5
 
 
-def test_a_failure_before_the_first_line_ends_all() -> None:
-    commands = json.dumps([[], ["sh", "-c", "exit 5"]])
+def test_a_failure_before_the_first_message_ends_all() -> None:
+    commands = json.dumps([[], ["sh", "-c", "echo Connection refused; exit 5"]])
     argv = [sys.executable, str(FAN_OUT), commands, "sleep", "1000"]
     env = {**os.environ, RESTART: "1"}
     with subprocess.Popen(argv, stdin=subprocess.PIPE, env=env) as running:
@@ -41,17 +41,17 @@ def test_a_failure_before_the_first_line_ends_all() -> None:
 
 
 def test_a_process_that_ends_early_is_started_once_more() -> None:
-    ends = ["sh", "-c", "echo here; read line; exit 0"]
+    ends = ["sh", "-c", r"printf '\036here\n'; read line; exit 0"]
     argv = [sys.executable, str(FAN_OUT), json.dumps([[], ends]), "cat"]
     env = {**os.environ, RESTART: "1"}
     with subprocess.Popen(argv, stdin=-1, stdout=-1, env=env, text=True) as running:
         assert running.stdin is not None
         assert running.stdout is not None
-        assert running.stdout.readline() == "here\n"
+        assert running.stdout.readline() == "\x1ehere\n"
         running.stdin.write("first\n")
         running.stdin.flush()
         # The other process does not notice it.
-        assert sorted([running.stdout.readline(), running.stdout.readline()]) == ["first\n", "here\n"]
+        assert sorted([running.stdout.readline(), running.stdout.readline()]) == ["\x1ehere\n", "first\n"]
         running.stdin.write("last\n")
         running.stdin.close()
         assert running.stdout.read() == "last\n"
@@ -60,9 +60,9 @@ def test_a_process_that_ends_early_is_started_once_more() -> None:
 def test_a_line_that_is_read_after_the_end_counts(monkeypatch: pytest.MonkeyPatch) -> None:
     forward, is_noticed = Member._forward, threading.Event()
 
-    def forward_late(member: Member, process: subprocess.Popen[bytes]) -> None:
+    def forward_late(member: Member, process: subprocess.Popen[bytes], heard: Heard) -> None:
         is_noticed.wait()
-        forward(member, process)
+        forward(member, process, heard)
 
     class Settled(threading.Event):
         def wait(self, timeout: float | None = None) -> bool:
@@ -70,16 +70,26 @@ def test_a_line_that_is_read_after_the_end_counts(monkeypatch: pytest.MonkeyPatc
             return super().wait(timeout)
 
     monkeypatch.setattr(Member, "_forward", forward_late)
-    fan_out = FanOut([["echo"]], ["here"])
+    fan_out = FanOut([["printf"]], [r"\036here\n"])
     [member] = fan_out.members
-    member.settled = Settled()
+    member.heard.settled = Settled()
     fan_out.follow(member, restart=True)
-    assert member.restarted
+    assert member.retry_until is not None
+
+
+def test_a_host_that_boots_is_asked_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("runner.engines.mpi.fan_out.PAUSE_S", 0.0)
+    count = tmp_path / "count"
+    refused = "echo Connection refused; exit 255"
+    connection = f'echo >> {count}; case $(wc -l < {count}) in 1 | 4) exec sh -c "$1" ;; *) {refused} ;; esac'
+    fan_out = FanOut([["sh", "-c", connection, "sh"]], [r"printf '\036here\n'; exit 3"])
+    assert fan_out.follow(fan_out.members[0], restart=True) == 3
+    assert count.read_text() == "\n" * 4
 
 
 def test_a_process_that_cannot_start_again_has_failed(tmp_path: Path) -> None:
     connection = tmp_path / "connection"
-    connection.write_text('#!/bin/sh\nrm "$0"\necho here\nread line\n')
+    connection.write_text('#!/bin/sh\nrm "$0"\nprintf "\\036here\\n"\nread line\n')
     connection.chmod(0o755)
     argv = [sys.executable, str(FAN_OUT), json.dumps([[], [str(connection)]]), "cat"]
     env = {**os.environ, RESTART: "1"}
@@ -87,7 +97,7 @@ def test_a_process_that_cannot_start_again_has_failed(tmp_path: Path) -> None:
         assert running.stdin is not None
         assert running.stdout is not None
         assert running.stderr is not None
-        assert running.stdout.readline() == "here\n"
+        assert running.stdout.readline() == "\x1ehere\n"
         running.stdin.write("first\n")
         running.stdin.flush()
         problem = f"{connection} cannot be started again: No such file or directory\n"
