@@ -142,9 +142,11 @@ class Agent:
         own, duties = self.arguments, self._duties
         if self._dismissed or duties.ended or own.node == own.first:
             duties.clear()
-        elif not wait_for_successor(own.run_dir.name, own.node, duties.locks):
-            duties.kill()
-            duties.clear()
+        else:
+            duties.stop_readings()
+            if not wait_for_successor(own.run_dir.name, own.node, duties.locks):
+                duties.kill()
+                duties.clear()
         os._exit(0)  # without the buffers of a process that was forked
 
     def _wait(self) -> None:

@@ -115,11 +115,15 @@ class Duties:
         """Remove what this agent has created on the node, and release its locks."""
         if not self.is_first:
             remove_scratch(self.run_dir)
+        self.stop_readings()
+        self.locks.release()
+
+    def stop_readings(self) -> None:
+        """End the telemetry process, and remove its files."""
         if self._watch is not None:
             self._watch.kill()
         if self._temporary is not None:
             shutil.rmtree(self._temporary, ignore_errors=True)
-        self.locks.release()
 
     def _answer(self, number: int, problem: str = "") -> None:
         self.report(msg.Done(id=number, problem=problem))
