@@ -292,8 +292,9 @@ class TrtbenchApp(TerminalApp):
         for _, fleet in self._fleets:
             fleet.close()
 
-    def open_sweep(self, directory: Path) -> None:
-        self._open(sweep_place(directory))
+    def open_sweep(self, directory: Path, hosts: str = "") -> None:
+        """Show a sweep, or the copy of a sweep of one of `hosts`, as `fleet_of` takes them."""
+        self._open(sweep_place(directory, hosts))
 
     async def open_dialog(
         self, dialog: Screen[DialogResult], answered: Callable[[DialogResult | None], None] | None = None

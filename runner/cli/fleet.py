@@ -12,9 +12,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.cli.dashboard import open_at, open_dashboard
+from runner.cli import fleet_sweeps
+from runner.cli.dashboard import (
+    draw,
+    is_drawn,
+    open_at,
+    open_dashboard,
+    prepare_drawing,
+    watch_sweep,
+)
 from runner.cli.options import OnHosts
-from runner.cli.places import FleetPlace
+from runner.cli.places import FleetPlace, sweep_place
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 
@@ -42,7 +50,10 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
         return open_at(FleetPlace(arguments.hosts), arguments)
     on_hosts: OnHosts | None = arguments.on_hosts
     if on_hosts is None:
-        able = "ls, attach, stop, show, compare, export, replay, logs, wait and archive"
+        able = (
+            "ls, attach, stop, show, compare, export, replay, logs, wait, archive, and sweeps show, stop"
+            " and resume"
+        )
         raise UserError(
             f"this command does not take --host; {able} do, and the dashboard",
             hint="`ssh HOST trtbench-tui ...` runs any command on the other machine",
@@ -58,9 +69,19 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
             return ExitCode.BAD_INPUT if unlisted else listed
         if on_hosts == "stop":
             return _stop(fleet, arguments)
-        _copy_named_runs(fleet, arguments, on_hosts)
-        run_command: Callable[[argparse.Namespace], int] = arguments.command
-        return run_command(arguments)
+        if on_hosts == "stop sweep":
+            return fleet_sweeps.stop(fleet, arguments)
+        sweep = _copy_named(fleet, arguments, on_hosts)
+        if sweep is None:
+            run_command: Callable[[argparse.Namespace], int] = arguments.command
+            return run_command(arguments)
+        if not is_drawn(arguments):
+            from runner.sweep.sweep_feed import SweepFeed
+
+            return watch_sweep(SweepFeed(sweep), arguments)
+    # The dashboard has links of its own.
+    prepare_drawing(arguments)
+    return draw(sweep_place(sweep, arguments.hosts))
 
 
 def _list(fleet: Fleet, arguments: argparse.Namespace) -> int:
@@ -98,15 +119,37 @@ def _stop(fleet: Fleet, arguments: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _copy_named_runs(fleet: Fleet, arguments: argparse.Namespace, on_hosts: OnHosts) -> None:
-    """Replace the names of runs in the arguments by the directories of their copies."""
+def _copy_named(fleet: Fleet, arguments: argparse.Namespace, on_hosts: OnHosts) -> Path | None:
+    """Replace the names of runs and sweeps in the arguments by the directories of their copies.
+
+    Return the copy of the sweep that the command watches; None: it does something else.
+    """
     if on_hosts == "sides":
         arguments.sides = [_side(fleet, side) for side in arguments.sides]
     elif on_hosts == "side":
         arguments.run = _side(fleet, arguments.run) if arguments.run is not None else None
+    elif on_hosts == "show sweep":
+        arguments.sweep = str(fleet_sweeps.copy(fleet, arguments.sweep)[1])
+    elif on_hosts == "resume sweep":
+        return fleet_sweeps.resume(fleet, arguments)
     else:
-        found = fleet.find(arguments.run)
+        try:
+            found = fleet.find(arguments.run)
+        except UserError:
+            if on_hosts == "attach" and (sweep := _sweep(fleet, arguments.run)) is not None:
+                return sweep
+            raise
         arguments.run = str(_copy(fleet, found, whole=on_hosts == "run" or found.entry.ended))
+    return None
+
+
+def _sweep(fleet: Fleet, name: str) -> Path | None:
+    """Copy the sweep that a user names; None: there is none."""
+    try:
+        fleet.find_sweep(name)
+    except UserError:
+        return None
+    return fleet_sweeps.copy(fleet, name)[1]
 
 
 def _side(fleet: Fleet, side: str) -> str:
@@ -129,6 +172,6 @@ def _copied_or_own(fleet: Fleet, name: str) -> Path:
 
 
 def _copy(fleet: Fleet, found: FoundRun, *, whole: bool) -> Path:
-    run_dir = fleet.copy(found, whole=whole)
+    run_dir = fleet.copy(found.host, found.id, whole=whole)
     assert run_dir is not None, "nothing cancels it"
     return run_dir

@@ -28,7 +28,9 @@ class CommandParser(argparse.ArgumentParser):
         self.exit(ExitCode.BAD_INPUT, f"{self.prog}: error: {message}{example}\n")
 
 
-OnHosts = Literal["list", "stop", "attach", "run", "side", "sides"]
+OnHosts = Literal[
+    "list", "stop", "attach", "run", "side", "sides", "show sweep", "stop sweep", "resume sweep"
+]
 """How a command names its runs when it gets `--host`; without such a value, it works on this machine only."""
 
 

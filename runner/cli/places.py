@@ -49,6 +49,8 @@ class SweepPlace:
     """The matrix of a sweep."""
 
     directory: Path
+    hosts: str = ""
+    """of a sweep of another machine: the hosts of its `FleetPlace`"""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ class TunePlace:
     """A tuning."""
 
     directory: Path
+    hosts: str = ""
+    """of a tuning of another machine: the hosts of its `FleetPlace`"""
 
 
 @dataclass(frozen=True)
@@ -66,14 +70,15 @@ class FleetPlace:
     """names with commas between them, as `--host` takes them; empty: those of the settings"""
 
 
-def sweep_place(directory: Path) -> SweepPlace | TunePlace:
-    """Return the place of a sweep: that of a tuning is another one."""
+def sweep_place(directory: Path, hosts: str = "") -> SweepPlace | TunePlace:
+    """Return the place of a sweep, or of the copy of one of `hosts`: that of a tuning is another one."""
     from runner.sweep.directory import load_sweep
 
     try:
-        return TunePlace(directory) if load_sweep(directory).tune is not None else SweepPlace(directory)
+        is_tuning = load_sweep(directory).tune is not None
     except UserError:
-        return SweepPlace(directory)  # its screen says what is wrong
+        is_tuning = False  # the screen of a sweep says what is wrong
+    return TunePlace(directory, hosts) if is_tuning else SweepPlace(directory, hosts)
 
 
 DashboardPlace = (

@@ -31,7 +31,7 @@ from runner.sweep.directory import (
 )
 from runner.sweep.out_of_memory import describe
 from runner.sweep.progress import ENDED, SweepProgress
-from runner.sweep.sweep_feed import SweepFeed, now
+from runner.sweep.sweep_feed import SweepFeed
 from runner.sweep.trades import TRADED, Per
 from runner.util.console import print_json
 from runner.util.exit_codes import ExitCode
@@ -191,7 +191,7 @@ class SweepNarrator:
 
     @property
     def _now_s(self) -> float:
-        return self.feed.progress.elapsed_s(now())
+        return self.feed.progress.elapsed_s(self.feed.now())
 
     def _print(self, seconds: float, sentence: str) -> None:
         self._last_line = time.monotonic()

@@ -96,15 +96,15 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         help="Pareto-optimal by tokens/s per GPU (default), or by total tokens/s",
     )
     show.add_argument("--json", action="store_true", help="print the matrix as one JSON object")
-    show.set_defaults(command=_show)
+    show.set_defaults(command=_show, on_hosts="show sweep")
     stop = actions.add_parser("stop", help="stop a sweep, its run and all their processes")
     stop.add_argument("sweep", metavar="SWEEP")
-    stop.set_defaults(command=_stop)
+    stop.set_defaults(command=_stop, on_hosts="stop sweep")
     resume = actions.add_parser("resume", help="continue a sweep; existing results are kept")
     resume.add_argument("sweep", metavar="SWEEP")
     resume.add_argument("--failed", action="store_true", help="also repeat the cells that failed")
     add_output_options(resume)
-    resume.set_defaults(command=_resume)
+    resume.set_defaults(command=_resume, on_hosts="resume sweep")
 
 
 def _add_start_options(parser: argparse.ArgumentParser) -> None:

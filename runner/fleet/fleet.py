@@ -7,16 +7,18 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 from runner.fleet.hosts import short_name
 from runner.fleet.link import Link, LinkState, LinkStatus
-from runner.fleet.mirror import Mirror, mirror_dir, remove_unused
-from runner.fleet.remote_host import LIST_EVERY_S, RemoteHost, StopState
-from runner.fleet.wire import Listing, RemoteRun
+from runner.fleet.mirror import Mirror, folder_of, mirror_dir, remove_unused
+from runner.fleet.remote_host import LIST_EVERY_S, RemoteHost, ResumeState, StopState
+from runner.fleet.wire import Listing, RemoteRun, sweep_of_key
 from runner.history.ordering import SORTS
 from runner.history.run_entry import RunEntry
-from runner.history.sweep_fold import SweepFold, fold_runs, sweep_totals
+from runner.history.sweep_fold import SweepFold, fold_runs, fold_sweep, sweep_totals
 from runner.profile.settings import FleetHost
+from runner.sweep.sweep_files import COPIES
 from runner.util.errors import UserError
 
 POLL_S = 0.05
@@ -134,8 +136,17 @@ class Fleet:
         for link in self._links.values():
             link.refresh()
 
+    def host_of_copy(self, directory: Path) -> str:
+        """Return the host whose run or sweep is copied to a directory; empty: none of these hosts."""
+        folder = directory.parent.name.removesuffix(COPIES)
+        return next((host for host in self.hosts if folder_of(host) == folder), "")
+
     def follow(self, host: str, run: str) -> Mirror:
-        """Copy a run from now on.
+        """Copy a run or a sweep from now on.
+
+        Args:
+            host: one of `hosts`.
+            run: the id of a run, or `sweep_key` of a sweep; so for all methods.
 
         Raises:
             UserError: the directory of the copy cannot be made.
@@ -145,9 +156,17 @@ class Fleet:
         except OSError as error:
             raise UserError(f"{error.filename}: cannot make the copy of the run: {error.strerror}") from None
 
+    def unfollow(self, host: str, run: str) -> None:
+        """Keep a copy up to date no longer."""
+        self._links[host].remote.unfollow(run)
+
     def stop(self, host: str, run: str, by: str) -> StopState:
-        """Ask a run to stop; the answer arrives in the returned state."""
+        """Ask a run or a sweep to stop; the answer arrives in the returned state."""
         return self._links[host].remote.stop(run, by)
+
+    def resume(self, host: str, run: str, *, failed_too: bool) -> ResumeState:
+        """Ask to resume a sweep; the answer arrives in the returned state."""
+        return self._links[host].remote.resume(run, failed_too=failed_too)
 
     # --- for commands -----------------------------------------------------------------------------------
 
@@ -171,18 +190,30 @@ class Fleet:
         exact = [run for run in runs if run.id == wanted or run.id.endswith(f"_{wanted}")]
         found = exact or [run for run in runs if wanted and wanted == run.run.name]
         found = found or [run for run in runs if wanted and wanted in run.id]
-        where = host or ", ".join(self.hosts)
-        if not found:
-            raise UserError(
-                f"there is no run {wanted!r} on {where}", hint="`trtbench-tui --host HOST ls` lists its runs"
+        return _single(found, name, "run", host or ", ".join(self.hosts))
+
+    def find_sweep(self, name: str) -> FoundSweep:
+        """Find a sweep that has runs by `[HOST:]` and `last`, its id, or a unique part of its id.
+
+        Raises:
+            UserError: none or several match.
+        """
+        host, wanted = self._split(name)
+        by_sweep: dict[tuple[str, str], list[FoundRun]] = {}
+        for run in self.runs():
+            if run.run.sweep is not None and host in ("", run.host):
+                by_sweep.setdefault((run.host, run.run.sweep.sweep), []).append(run)
+        sweeps = {
+            place: FoundSweep(
+                place[0], fold_sweep(place[1], [run.entry for run in runs], len(runs)), tuple(runs)
             )
-        if len(found) > 1:
-            shown = ", ".join(f"{run.host}:{run.id}" for run in found[:4])
-            raise UserError(
-                f"{name!r} matches {len(found)} runs: {shown}{', ...' if len(found) > 4 else ''}",
-                hint="write HOST:RUN, and a longer part of the id",
-            )
-        return found[0]
+            for place, runs in by_sweep.items()
+        }
+        if wanted == "last" and sweeps:
+            return sweeps[max(sweeps, key=lambda place: place[1])]
+        exact = [sweep for sweep in sweeps.values() if sweep.id == wanted or sweep.id.endswith(f"_{wanted}")]
+        found = exact or [sweep for sweep in sweeps.values() if wanted and wanted in sweep.id]
+        return _single(found, name, "sweep", host or ", ".join(self.hosts))
 
     def _split(self, name: str) -> tuple[str, str]:
         """Split `HOST:RUN`; a host may be written without its user."""
@@ -193,33 +224,41 @@ class Fleet:
         return "", name
 
     def copy(
-        self, found: FoundRun, *, whole: bool, is_cancelled: Callable[[], bool] = lambda: False
+        self, host: str, run: str, *, whole: bool, is_cancelled: Callable[[], bool] = lambda: False
     ) -> Path | None:
-        """Return the directory of the copy of a run, once it can be read; None: cancelled.
+        """Return the directory of the copy of a run or a sweep, once it can be read; None: cancelled.
 
         Args:
-            found: the run.
+            host: one of `hosts`.
+            run: the id of a run, or `sweep_key` of a sweep.
             whole: wait until it has everything that the run had written.
             is_cancelled: called while waiting.
 
         Raises:
             UserError: it cannot be copied.
         """
-        mirror = self.follow(found.host, found.id)
+        name = f"{host}:{sweep_of_key(run) or run}"
+        mirror = self.follow(host, run)
         connected = time.monotonic()
         while not (mirror.is_complete() if whole else mirror.has_plan()):
-            view = self._view(found.host)
+            view = self._view(host)
             if view.link.status is LinkStatus.CONNECTED:
                 connected = time.monotonic()
             is_lost = time.monotonic() - connected > FIRST_ANSWER_S or view.link.status is LinkStatus.REFUSED
             if why := mirror.problem or (view.link.reason if is_lost else ""):
-                raise UserError(f"{found.host}:{found.id}: {why}")
+                if mirror.problem:
+                    self.unfollow(host, run)  # the next attempt asks again
+                raise UserError(f"{name}: {why}")
             if is_cancelled():
                 return None
             time.sleep(POLL_S)
         if not mirror.has_plan():
-            raise UserError(f"{found.host}:{found.id}: not a run that this version can read")
+            raise UserError(f"{name}: not a run that this version can read")
         return mirror.run_dir
+
+    def why_silent(self, host: str) -> str:
+        """Return why there is no connection to a host; empty: there is one."""
+        return self._view(host).link.reason
 
     def stop_and_wait(self, found: FoundRun, by: str) -> str:
         """Stop a run and wait for its end; return its status.
@@ -239,6 +278,28 @@ class Fleet:
             time.sleep(_LOOK_S)
         reason = self._view(found.host).link.reason or "it has not ended yet"
         raise UserError(f"{found.host}:{found.id} does not stop: {reason}")
+
+
+_Found = TypeVar("_Found", FoundRun, FoundSweep)
+
+
+def _single(found: Sequence[_Found], name: str, what: str, where: str) -> _Found:
+    """Return the one run or sweep that was found.
+
+    Raises:
+        UserError: none or several match.
+    """
+    if not found:
+        raise UserError(
+            f"there is no {what} {name!r} on {where}", hint="`trtbench-tui --host HOST ls` lists its runs"
+        )
+    if len(found) > 1:
+        shown = ", ".join(f"{one.host}:{one.id}" for one in found[:4])
+        raise UserError(
+            f"{name!r} matches {len(found)} {what}s: {shown}{', ...' if len(found) > 4 else ''}",
+            hint=f"write HOST:{what.upper()}, and a longer part of the id",
+        )
+    return found[0]
 
 
 def _is_open_question(view: HostView) -> bool:

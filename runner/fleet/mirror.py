@@ -1,8 +1,8 @@
-"""The copy of one run of another machine: a run directory that every reader takes as a live or ended run.
+"""The copy of a run or a sweep of another machine: a directory that every reader takes as an original.
 
 Its place, below `paths.fleet_dir()`, makes it read-only: nothing is signalled, recovered or finished because
-of it (`runner.run.liveness`). What arrives is not trusted: only files of a run, bounded in size, in the order
-of their offsets.
+of it (`runner.run.liveness`). What arrives is not trusted: only files of a run or a sweep, bounded in size,
+in the order of their offsets.
 """
 
 from __future__ import annotations
@@ -19,9 +19,23 @@ from pathlib import Path
 import msgspec
 
 from runner.fleet.run_source import SENT_WHOLE, is_growing
-from runner.fleet.wire import CaughtUp, Follow, Piece, Place, Restart, Stamp, Whole, WireError
+from runner.fleet.wire import (
+    CaughtUp,
+    FileNews,
+    Follow,
+    Piece,
+    Place,
+    Restart,
+    Stamp,
+    SweepState,
+    Whole,
+    WireError,
+    sweep_of_key,
+)
 from runner.run import layout
 from runner.run.liveness import MIRROR_PLACE, MIRROR_PROBLEM
+from runner.sweep.directory import LOG, SPEC
+from runner.sweep.sweep_files import COPIES, STATE, SweepNow, report_name
 from runner.util import paths
 from runner.util.disk import free_bytes
 from runner.util.files import FILE_MODE, make_folders, read_file, write_atomically, write_new
@@ -29,7 +43,7 @@ from runner.util.files import FILE_MODE, make_folders, read_file, write_atomical
 PROGRESS = ".mirror.json"
 """how far the copy has come, next to its files"""
 MOST_EVENTS = 16 << 30
-"""bytes of the log of a run"""
+"""bytes of the log of a run or a sweep"""
 MOST_LOG = 256 << 20
 """bytes of the output of a stage"""
 MOST_FILES = 100
@@ -71,6 +85,13 @@ def mirror_dir(host: str, run: str) -> Path:
     return paths.fleet_dir() / folder_of(host) / run
 
 
+def sweep_mirror_dir(host: str, sweep: str) -> Path:
+    """Return the directory of the copy of a sweep; the arguments and errors are those of `mirror_dir`."""
+    if not layout.RUN_ID.fullmatch(sweep):
+        raise WireError(f"{sweep[:80]!r} is not the id of a sweep")
+    return paths.fleet_dir() / f"{folder_of(host)}{COPIES}" / sweep
+
+
 def folder_of(host: str) -> str:
     """Return the name of the directory of a host: readable, and different for each host."""
     digest = hashlib.sha256(host.encode("utf-8", "surrogateescape")).hexdigest()[:8]
@@ -83,12 +104,17 @@ class Mirror:
     def __init__(self, host: str, run: str) -> None:
         """Make the directory and continue the copy in it.
 
+        Args:
+            host: the name of the host as the user writes it.
+            run: the id of a run, or `sweep_key` of a sweep.
+
         Raises:
             OSError: the directory cannot be made.
-            WireError: `run` is not the id of a run.
+            WireError: `run` is neither.
         """
         self.run = run
-        self.run_dir = mirror_dir(host, run)
+        self._sweep = sweep_of_key(run)
+        self.run_dir = sweep_mirror_dir(host, self._sweep) if self._sweep else mirror_dir(host, run)
         make_folders(self.run_dir)
         self.problem = ""
         """why the other side does not send the run any more; empty: it does"""
@@ -128,10 +154,14 @@ class Mirror:
         return self.progress.complete
 
     def has_plan(self) -> bool:
-        """Check whether the copy is a run for its readers."""
-        return (self.run_dir / layout.PLAN).is_file()
+        """Check whether the copy is a run or a sweep for its readers."""
+        return (self.run_dir / (SPEC if self._sweep else layout.PLAN)).is_file()
 
-    def apply(self, message: Piece | Whole | Place | Restart | CaughtUp) -> None:
+    def is_over(self) -> bool:
+        """Check whether a run has ended and its copy has everything: nothing more arrives."""
+        return not self._sweep and self.progress.complete and layout.REPORT in self.progress.have
+
+    def apply(self, message: FileNews) -> None:
         """Write what arrived.
 
         Raises:
@@ -147,6 +177,9 @@ class Mirror:
                 self._write(message)
             case Place():
                 write_atomically(self.run_dir / MIRROR_PLACE, msgspec.json.encode(message.queued))
+            case SweepState():
+                now = SweepNow(message.running, message.waiting, message.wall - time.time())
+                write_atomically(self.run_dir / STATE, msgspec.json.encode(now))
             case Restart():
                 self._restart(message.name)
             case CaughtUp():
@@ -193,22 +226,33 @@ class Mirror:
         found = self.progress
         for name in list(found.at):
             path, size = self.run_dir / name, found.sizes.get(name, 0)
-            if not is_growing(name) or not path.is_file() or path.stat().st_size < size:
+            if not self._grows(name) or not path.is_file() or path.stat().st_size < size:
                 del found.at[name]
                 found.sizes.pop(name, None)
                 size = 0
-            if is_growing(name) and path.is_file():
+            if self._grows(name) and path.is_file():
                 os.truncate(path, size)
-        for name in layout.EVENTS, *(path.name for path in self.run_dir.glob("*.log")):
-            if name not in found.at and is_growing(name):
+        for name in os.listdir(self.run_dir):
+            if name not in found.at and self._grows(name):
                 (self.run_dir / name).unlink(missing_ok=True)
         found.have = {name: stamp for name, stamp in found.have.items() if (self.run_dir / name).is_file()}
 
+    def _grows(self, name: str) -> bool:
+        """Check for the name of a file that arrives in pieces."""
+        return name == LOG if self._sweep else is_growing(name)
+
+    def _is_whole(self, name: str) -> bool:
+        """Check for the name of a file that arrives at once."""
+        if not self._sweep:
+            return name in SENT_WHOLE
+        run = name.removesuffix(".json")
+        return name == SPEC or (layout.RUN_ID.fullmatch(run) is not None and name == report_name(run))
+
     def _append(self, piece: Piece) -> None:
-        if not is_growing(piece.name):
+        if not self._grows(piece.name):
             raise WireError(f"{piece.name[:80]!r} is not a file of a run that grows")
         at, size = self.progress.at.get(piece.name, 0), self.progress.sizes.get(piece.name, 0)
-        is_log = piece.name != layout.EVENTS
+        is_log = piece.name not in (layout.EVENTS, LOG)
         if piece.start < at or piece.end <= piece.start or (piece.start > at and not is_log):
             raise WireError(f"{piece.name}: bytes {piece.start} to {piece.end} do not follow {at}")
         if size == 0:
@@ -232,7 +276,7 @@ class Mirror:
         self.progress.sizes[piece.name] = size + len(data)
 
     def _write(self, whole: Whole) -> None:
-        if whole.name not in SENT_WHOLE:
+        if not self._is_whole(whole.name):
             raise WireError(f"{whole.name[:80]!r} is not a file of a run")
         self._check_room(len(whole.data))
         temporary = self.run_dir / f".{whole.name}.new"
@@ -242,7 +286,7 @@ class Mirror:
         self.progress.have[whole.name] = whole.stamp
 
     def _restart(self, name: str) -> None:
-        if not is_growing(name):
+        if not self._grows(name):
             raise WireError(f"{name[:80]!r} is not a file of a run that grows")
         with contextlib.suppress(FileNotFoundError):
             os.truncate(self.run_dir / name, 0)

@@ -18,6 +18,7 @@ from runner.fleet.mirror import DiskFullError, Mirror
 from runner.fleet.wire import (
     PROTOCOL,
     CaughtUp,
+    FileNews,
     Greeting,
     GreetingReader,
     Listing,
@@ -31,12 +32,16 @@ from runner.fleet.wire import (
     Reply,
     Request,
     Restart,
+    Resume,
+    ResumeAnswer,
     Sender,
     Stop,
     StopAnswer,
+    SweepState,
     Unfollow,
     Whole,
     WireError,
+    sweep_of_key,
 )
 from runner.run import layout
 from runner.util.bounds import LAST_WALL
@@ -66,6 +71,16 @@ class StopState:
 
 
 @dataclass
+class ResumeState:
+    """A sweep that is to be resumed."""
+
+    failed_too: bool
+    sent: bool = False
+    answer: str | None = None
+    """why it failed; empty: it was resumed; None: no answer yet"""
+
+
+@dataclass
 class RemoteHost:
     """One host; all attributes are changed under `lock`."""
 
@@ -81,17 +96,23 @@ class RemoteHost:
     """when `listing` arrived, on CLOCK_MONOTONIC in seconds"""
     version: str = ""
     """of the program there; empty: it has not answered"""
+    sends_sweeps: bool = True
+    """the program there knows sweeps; until it has answered, this is assumed"""
     mirrors: dict[str, Mirror] = field(default_factory=dict)
     stops: dict[str, StopState] = field(default_factory=dict)
+    resumes: dict[str, ResumeState] = field(default_factory=dict)
     wants_survey: bool = False
     wants_listing: bool = True
 
     def follow(self, run: str) -> Mirror:
-        """Copy a run from now on.
+        """Copy a run or a sweep from now on.
+
+        Args:
+            run: the id of a run, or `sweep_key` of a sweep; so for all methods.
 
         Raises:
             OSError: the directory of the copy cannot be made.
-            WireError: the name is not the id of a run.
+            WireError: the name is neither.
         """
         with self.lock:
             mirror = self.mirrors.get(run)
@@ -99,11 +120,33 @@ class RemoteHost:
                 mirror = self.mirrors[run] = Mirror(self.name, run)
             return mirror
 
+    def unfollow(self, run: str) -> None:
+        """Keep a copy up to date no longer."""
+        with self.lock:
+            if (mirror := self.mirrors.pop(run, None)) is not None:
+                mirror.close()
+
     def stop(self, run: str, by: str) -> StopState:
         """Ask a run to stop; the answer arrives in the returned state."""
         with self.lock:
             state = self.stops[run] = StopState(by)
             return state
+
+    def resume(self, run: str, *, failed_too: bool) -> ResumeState:
+        """Ask to resume a sweep; the answer arrives in the returned state."""
+        with self.lock:
+            state = self.resumes[run] = ResumeState(failed_too)
+            return state
+
+    @property
+    def too_old(self) -> str:
+        """Why its sweeps cannot be shown; empty: they can."""
+        if self.sends_sweeps:
+            return ""
+        return (
+            f"trtbench-tui {self.version} there is too old to send sweeps: install the version of this"
+            f" machine there, or use `ssh {self.name} trtbench-tui sweeps show ID`"
+        )
 
     def refresh(self) -> None:
         """Ask for the machine and its runs at once."""
@@ -148,6 +191,10 @@ class Connection:
             host.wants_listing |= host.listing is None
             for stop in host.stops.values():
                 stop.sent = stop.answer is not None
+            for resume in host.resumes.values():
+                # One that was sent may have been done: it is not repeated.
+                if resume.sent and resume.answer is None:
+                    resume.answer = "the connection was cut before the answer; look again"
 
     def receive(self, data: bytes) -> None:
         """Take bytes of the other side; everything that is complete is written.
@@ -186,7 +233,8 @@ class Connection:
                 f" {PROTOCOL}: install the same version on both machines"
             )
         self.is_open = True
-        self.host.version = version
+        with self.host.lock:
+            self.host.version, self.host.sends_sweeps = version, greeting.sweeps
 
     def _due(self, now: float) -> Iterator[Request]:
         host = self.host
@@ -198,6 +246,8 @@ class Connection:
             self._looked = now
             self._read_stop_requests()
         for run, mirror in host.mirrors.items():
+            if sweep_of_key(run) and host.too_old:
+                mirror.problem = host.too_old
             if run not in self._following and not mirror.problem and mirror.take_over():
                 self._following.add(run)
                 yield mirror.request()
@@ -207,7 +257,17 @@ class Connection:
         for run, stop in host.stops.items():
             if not stop.sent:
                 stop.sent = True
-                yield Stop(run, stop.by)
+                if sweep_of_key(run) and host.too_old:
+                    stop.answer = host.too_old
+                else:
+                    yield Stop(run, stop.by)
+        for run, resume in host.resumes.items():
+            if not resume.sent:
+                resume.sent = True
+                if host.too_old:
+                    resume.answer = host.too_old
+                else:
+                    yield Resume(run, resume.failed_too)
         if now - self._pinged > PING_EVERY_S:
             self._pinged = now
             self._pings += 1
@@ -228,10 +288,14 @@ class Connection:
         match reply:
             case Listing():
                 host.listing, host.listed_at = _checked(reply), self._clock()
-            case Piece() | Whole() | Place() | Restart() | CaughtUp():
+            case Piece() | Whole() | Place() | SweepState() | Restart() | CaughtUp():
                 mirror = host.mirrors.get(reply.run)
                 if mirror is not None and reply.run in self._following:
                     self._write(mirror, reply)
+                    if isinstance(reply, SweepState):
+                        self._follow_current_run(reply.current)
+                    elif mirror.is_over():
+                        host.unfollow(reply.run)
             case Refused():
                 if (mirror := host.mirrors.get(reply.run)) is not None:
                     mirror.problem = one_line(reply.reason)[:_MOST_TEXT]
@@ -240,10 +304,18 @@ class Connection:
             case StopAnswer():
                 if (stop := host.stops.get(reply.run)) is not None:
                     stop.answer = one_line(reply.problem)[:_MOST_TEXT]
+            case ResumeAnswer():
+                if (resume := host.resumes.get(reply.run)) is not None:
+                    resume.answer = one_line(reply.problem)[:_MOST_TEXT]
             case Pong():
                 pass
 
-    def _write(self, mirror: Mirror, reply: Piece | Whole | Place | Restart | CaughtUp) -> None:
+    def _follow_current_run(self, run: str) -> None:
+        """Copy the run of a sweep that is under way: its board shows what it does."""
+        if layout.RUN_ID.fullmatch(run):
+            self.host.follow(run)
+
+    def _write(self, mirror: Mirror, reply: FileNews) -> None:
         try:
             mirror.apply(reply)
         except DiskFullError as full:

@@ -1,18 +1,19 @@
 """Answers one connection of another machine: bytes in, bytes out.
 
-It reads run directories of this machine and asks runs to stop; it starts nothing and writes nothing else. A
-stop is done exactly as `trtbench-tui stop` does it.
+It reads runs and sweeps of this machine, asks them to stop, and resumes sweeps; it starts nothing else and
+writes nothing else. A stop is done exactly as `trtbench-tui stop` and `sweeps stop` do it.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from runner.fleet.machine import MachineWatch
 from runner.fleet.run_source import RunSource
+from runner.fleet.sweep_source import SweepSource
 from runner.fleet.wire import (
     Follow,
     Listing,
@@ -24,11 +25,14 @@ from runner.fleet.wire import (
     RemoteRun,
     Reply,
     Request,
+    Resume,
+    ResumeAnswer,
     Sender,
     Stop,
     StopAnswer,
     Unfollow,
     greeting,
+    sweep_of_key,
 )
 from runner.history.reader import RunHistory
 from runner.history.run_entry import RunEntry
@@ -38,12 +42,13 @@ from runner.plan.redaction import values_in_environment
 from runner.report.files import read_head
 from runner.run import layout, liveness
 from runner.state.waiting import waiting_text
+from runner.sweep import control
 from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.foreign_text import one_line
 
 MOST_FOLLOWED = 64
-"""runs that one connection follows"""
+"""runs and sweeps that one connection follows"""
 MOST_LISTED = 20_000
 _MOST_BY = 200
 _ROOM = 1 << 18
@@ -56,7 +61,7 @@ class Service:
     def __init__(self, machine: MachineWatch | None = None) -> None:
         self._machine = machine or MachineWatch()
         self._history = RunHistory()
-        self._sources: dict[str, RunSource] = {}
+        self._sources: dict[str, RunSource | SweepSource] = {}
         self._receiver: Receiver[Request] = Receiver(Request)  # type: ignore[arg-type]
         self._sender = Sender()
         self._replies: list[Reply] = []
@@ -111,6 +116,8 @@ class Service:
                 self._sources.pop(request.run, None)
             case Stop():
                 self._stop(request)
+            case Resume():
+                self._resume(request)
             case Ping():
                 self._replies.append(Pong(request.number))
 
@@ -131,17 +138,27 @@ class Service:
         try:
             if len(self._sources) >= MOST_FOLLOWED:
                 raise UserError(f"this connection follows {MOST_FOLLOWED} runs already")
-            self._sources[request.run] = RunSource(
-                _run_dir(request.run), request.at, request.have, place=request.place
-            )
+            if sweep_of_key(request.run):
+                source: RunSource | SweepSource = SweepSource(
+                    _sweep_dir(request.run), request.at, request.have
+                )
+            else:
+                source = RunSource(_run_dir(request.run), request.at, request.have, place=request.place)
+            self._sources[request.run] = source
         except UserError as error:
             self._replies.append(Refused(request.run, one_line(str(error.args[0]))))
 
     def _stop(self, request: Stop) -> None:
         by = one_line(request.by)[:_MOST_BY]
+        stop: Callable[[Path, str], object]
         try:
-            run_dir = _run_dir(request.run)
-            liveness.request_stop(run_dir, by)
+            if sweep_of_key(request.run):
+                directory, stop = _sweep_dir(request.run), control.stop_sweep
+                if control.is_running(directory):
+                    liveness.request_stop(directory, by)
+            else:
+                directory, stop = _run_dir(request.run), stop_run
+                liveness.request_stop(directory, by)
         except UserError as error:
             self._replies.append(StopAnswer(request.run, one_line(str(error.args[0]))))
             return
@@ -149,11 +166,26 @@ class Service:
 
         def wait() -> None:
             try:
-                stop_run(run_dir, by)
+                stop(directory, by)
             except UserError as error:
                 self._replies.append(StopAnswer(request.run, one_line(str(error.args[0]))))
 
-        thread = threading.Thread(target=wait, name="stop")
+        self._start(wait)
+
+    def _resume(self, request: Resume) -> None:
+        def work() -> None:
+            problem = ""
+            try:
+                control.resume_sweep(_sweep_dir(request.run), failed_too=request.failed_too)
+            except UserError as error:
+                problem = one_line(str(error.args[0]))
+            self._replies.append(ResumeAnswer(request.run, problem))
+
+        self._start(work)
+
+    def _start(self, work: Callable[[], None]) -> None:
+        """Do what takes seconds in a thread, which ends even when the connection is gone."""
+        thread = threading.Thread(target=work, name="stop or resume")
         self._stops.append(thread)
         thread.start()
 
@@ -168,6 +200,19 @@ def _run_dir(run: str) -> Path:
     if not layout.RUN_ID.fullmatch(run) or not run_dir.is_dir():
         raise UserError(f"there is no run {run!r}")
     return run_dir
+
+
+def _sweep_dir(key: str) -> Path:
+    """Return the directory of a sweep of this machine.
+
+    Raises:
+        UserError: the name is not the id of a sweep, or there is no such sweep.
+    """
+    sweep = sweep_of_key(key)
+    directory = paths.sweeps_dir() / sweep
+    if not layout.RUN_ID.fullmatch(sweep) or not directory.is_dir():
+        raise UserError(f"there is no sweep {sweep!r}")
+    return directory
 
 
 def _remote_run(entry: RunEntry) -> RemoteRun:

@@ -34,6 +34,19 @@ Stamp = tuple[int, int]
 """identity of a version of a file: size in bytes, modification time in ns"""
 
 
+_SWEEP = "sweep:"
+
+
+def sweep_key(sweep: str) -> str:
+    """Return how messages name a sweep; a program that does not know sweeps finds no run of this name."""
+    return f"{_SWEEP}{sweep}"
+
+
+def sweep_of_key(key: str) -> str:
+    """Return the id of the sweep that a message is about; empty: it is about a run."""
+    return key.removeprefix(_SWEEP) if key.startswith(_SWEEP) else ""
+
+
 class WireError(Exception):
     """What arrived is not what this version sends; one sentence."""
 
@@ -44,6 +57,8 @@ class Greeting(msgspec.Struct, frozen=True):
     protocol: int
     version: str
     """of the program"""
+    sweeps: bool = False
+    """it sends sweeps, and resumes them"""
 
 
 class ListRuns(msgspec.Struct, frozen=True, tag="list"):
@@ -56,9 +71,10 @@ class ListRuns(msgspec.Struct, frozen=True, tag="list"):
 
 
 class Follow(msgspec.Struct, frozen=True, tag="follow"):
-    """Asks for the files of a run, and for what they gain."""
+    """Asks for the files of a run or a sweep, and for what they gain."""
 
     run: str
+    """its id, or `sweep_key` of a sweep; so in all messages"""
     at: dict[str, int]
     """growing files that are here already: bytes of the original that were read"""
     have: dict[str, Stamp]
@@ -77,11 +93,19 @@ class Stop(msgspec.Struct, frozen=True, tag="stop"):
     """who asks, for the log of the run"""
 
 
+class Resume(msgspec.Struct, frozen=True, tag="resume"):
+    """Asks to resume a sweep; only for a program whose greeting says that it has sweeps."""
+
+    run: str
+    failed_too: bool
+    """measure again what failed"""
+
+
 class Ping(msgspec.Struct, frozen=True, tag="ping"):
     number: int
 
 
-Request = ListRuns | Follow | Unfollow | Stop | Ping
+Request = ListRuns | Follow | Unfollow | Stop | Resume | Ping
 
 
 class RemoteRun(RunFacts, frozen=True, kw_only=True, array_like=False):
@@ -132,6 +156,20 @@ class Place(msgspec.Struct, frozen=True, tag="place"):
     queued: JobQueued
 
 
+class SweepState(msgspec.Struct, frozen=True, tag="sweep_state"):
+    """What is not in the log of a sweep."""
+
+    run: str
+    running: bool
+    """a sweep runner is alive"""
+    waiting: str
+    """why the next run cannot start yet; empty: it can"""
+    current: str
+    """id of the run that is under way; empty: none"""
+    wall: float
+    """the time there when this was sent, in seconds since 1970"""
+
+
 class Restart(msgspec.Struct, frozen=True, tag="restart"):
     """A growing file became shorter; its pieces start at 0 again."""
 
@@ -158,18 +196,26 @@ class StopAnswer(msgspec.Struct, frozen=True, tag="stop_answer"):
     """why it cannot be stopped; empty: it was asked to stop"""
 
 
+class ResumeAnswer(msgspec.Struct, frozen=True, tag="resume_answer"):
+    run: str
+    problem: str
+    """why it cannot be resumed; empty: it was resumed"""
+
+
 class Pong(msgspec.Struct, frozen=True, tag="pong"):
     number: int
 
 
-Reply = Listing | Piece | Whole | Place | Restart | CaughtUp | Refused | StopAnswer | Pong
+FileNews = Piece | Whole | Place | SweepState | Restart | CaughtUp
+"""what changes a copy"""
+Reply = Listing | FileNews | Refused | StopAnswer | ResumeAnswer | Pong
 
 Incoming = TypeVar("Incoming")
 
 
 def greeting() -> bytes:
     """Return the first line of the serving side."""
-    return MARK + msgspec.json.encode(Greeting(PROTOCOL, VERSION)) + b"\n"
+    return MARK + msgspec.json.encode(Greeting(PROTOCOL, VERSION, sweeps=True)) + b"\n"
 
 
 class GreetingReader:

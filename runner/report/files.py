@@ -40,8 +40,13 @@ _summary_decoder = msgspec.json.Decoder(Summary)
 
 def read_report(run_dir: Path) -> Report | None:
     """Return the report that was written when the run ended; None if there is none or it cannot be read."""
+    return read_report_file(run_dir / layout.REPORT)
+
+
+def read_report_file(path: Path) -> Report | None:
+    """Return the report in a file; None if there is none or it cannot be read."""
     try:
-        return _report_decoder.decode(read_file(run_dir / layout.REPORT))
+        return _report_decoder.decode(read_file(path))
     except (OSError, *layout.UNREADABLE):
         return None
 

@@ -98,6 +98,8 @@ class Board:
     elapsed_s: float
     remaining_s: float | None
     """estimate, if the remaining runs take as long as those before; None: unknown"""
+    cut_off: str = ""
+    """why nothing new arrives of a sweep of another machine; empty: news arrive"""
 
     def metrics(self) -> list[str]:
         """Return the names of the metrics that at least one point has a number for."""

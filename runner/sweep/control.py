@@ -42,6 +42,7 @@ from runner.sweep.spec import (
     cells_of_profiles,
     expand_axes,
 )
+from runner.sweep.sweep_files import sweep_now
 from runner.util import daemon, paths
 from runner.util.errors import UserError
 from runner.util.files import FILE_MODE
@@ -264,6 +265,8 @@ def _lock(directory: Path) -> int:
 
 def is_running(directory: Path) -> bool:
     """Check whether a sweep has a sweep runner; this takes no lock that another process could miss."""
+    if liveness.is_mirror(directory):  # whoever copies it holds its lock
+        return sweep_now(directory).running and _read_log(directory).status not in ENDED
     if layout.is_locked(directory):
         return True
     # A sweep runner on another machine, or one whose lock file was removed: its log has whether it ended.
@@ -313,9 +316,9 @@ def stop_sweep(
     liveness.kill_after(
         directory, STOP_S, lambda: not is_running(directory) or is_cancelled(), who="its runner"
     )
-    if is_running(directory):
-        return read_progress(directory)
     progress = read_progress(directory)
+    if is_running(directory) or liveness.is_mirror(directory):
+        return progress
     _stop_remaining_runs(directory, progress, by, is_cancelled)
     if progress.status == "interrupted":
         _write_end(directory, by)

@@ -141,6 +141,15 @@ AnyLogEntry = (
 _decoder = msgspec.json.Decoder(AnyLogEntry)
 
 
+def decode_entry(line: bytes) -> AnyLogEntry | None:
+    """Return the entry in a line of the log; None: it is no valid entry."""
+    try:
+        entry: AnyLogEntry = _decoder.decode(line)
+        return entry
+    except layout.UNREADABLE:
+        return None
+
+
 def create_sweep(sweep: SweepSpec) -> Path:
     """Create the directory of a new sweep.
 
@@ -251,8 +260,6 @@ class LogReader:
         found: list[AnyLogEntry] = []
         while chunk := self._lines.read():
             for line in chunk.splitlines():
-                try:
-                    found.append(_decoder.decode(line))
-                except layout.UNREADABLE:
-                    continue
+                if (entry := decode_entry(line)) is not None:
+                    found.append(entry)
         return found

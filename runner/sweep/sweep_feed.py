@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import fmean
 
 from runner import metrics
-from runner.history.reports import load_report
 from runner.history.run_feed import RunFeed, open_feed
 from runner.plan.plan import Configuration, configuration_of
 from runner.state.configuration import ConfigurationState
@@ -30,9 +28,8 @@ from runner.sweep.board import (
 from runner.sweep.directory import AnyLogEntry, LogReader, load_sweep
 from runner.sweep.progress import ENDED, MEASURED, SweepProgress, SweepRun, SweepStatus
 from runner.sweep.spec import LENGTHS, Slot, SweepCell, SweepSpec, values_at
+from runner.sweep.sweep_files import SweepFiles, sweep_files
 from runner.sweep.tune_terms import allowed_trials
-from runner.util import paths
-from runner.util.disk import wait_reason
 from runner.util.errors import UserError
 
 BUDGET_S = 0.2
@@ -45,6 +42,7 @@ class SweepFeed:
 
     directory: Path
     progress: SweepProgress = field(init=False)
+    files: SweepFiles = field(init=False)
     _log: LogReader = field(init=False)
     _values: dict[str, dict[Configuration, Values] | None] = field(default_factory=dict)
     _live: RunFeed | None = None
@@ -53,6 +51,7 @@ class SweepFeed:
 
     def __post_init__(self) -> None:
         self.progress = SweepProgress(load_sweep(self.directory))
+        self.files = sweep_files(self.directory)
         self._log = LogReader(self.directory)
         self._axes = board_axes(self.sweep)
 
@@ -91,7 +90,7 @@ class SweepFeed:
     def wait_reason(self) -> str:
         """Why the next run cannot start yet; empty: it can."""
         between = self.progress.status == "running" and self.progress.current_run is None
-        return wait_reason(self.directory) if between else ""
+        return self.files.wait_reason() if between else ""
 
     @property
     def run(self) -> RunFeed | None:
@@ -110,7 +109,7 @@ class SweepFeed:
 
     def _follow_run(self) -> None:
         note = self.progress.current_run
-        run_dir = paths.runs_dir() / note.run if note else None
+        run_dir = self.files.run_dir(note.run) if note else None
         if run_dir is None or not run_dir.is_dir():
             self._live = None
             return
@@ -121,6 +120,10 @@ class SweepFeed:
                 self._live = None
                 return
         self._live.drain(BUDGET_S)
+
+    def now(self) -> float:
+        """Return the time in seconds since 1970 on the clock of the log."""
+        return self.files.now()
 
     # --- the board --------------------------------------------------------------------------------------
 
@@ -143,8 +146,9 @@ class SweepFeed:
             points=tuple(points),
             completed=total - sum(len(self.progress.remaining(slot)) for slot in left) - again,
             total=total + further,
-            elapsed_s=self.progress.elapsed_s(None if status in ENDED else now()),
+            elapsed_s=self.progress.elapsed_s(None if status in ENDED else self.now()),
             remaining_s=None if status in ENDED else self._remaining(left, further),
+            cut_off=self.files.cut_off(),
         )
 
     def _further_trials(self, known: int, status: SweepStatus) -> int:
@@ -152,7 +156,7 @@ class SweepFeed:
         tune = self.sweep.tune
         if tune is None or self.progress.confirming is not None or status == "finished":
             return 0
-        return max(0, allowed_trials(tune, self.progress, None if status in ENDED else now()) - known)
+        return max(0, allowed_trials(tune, self.progress, None if status in ENDED else self.now()) - known)
 
     def _points(self) -> Iterator[BoardPoint]:
         measured_in = self._runs_of_results()
@@ -220,7 +224,7 @@ class SweepFeed:
             activity,
             fold_repeats(values),
             tuple(
-                RunRef(paths.runs_dir() / note.run, repeat, note.ended is None)
+                RunRef(self.files.run_dir(note.run), repeat, note.ended is None)
                 for repeat, note in sorted(notes.items())
             ),
         )
@@ -229,7 +233,7 @@ class SweepFeed:
         """Return the numbers of an ended run; None if it was deleted."""
         if run not in self._values:
             try:
-                final = load_report(paths.runs_dir() / run)
+                final = self.files.report(run)
             except UserError:
                 self._values[run] = None
             else:
@@ -316,8 +320,3 @@ def _state(states: list[PointState]) -> PointState:
 
 def _join_unique(reasons: list[str]) -> str:
     return "; ".join(dict.fromkeys(why for why in reasons if why))
-
-
-def now() -> float:
-    """Return the time in seconds since 1970; every reader of a sweep uses this clock."""
-    return time.time()

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 
 from runner.history.reports import load_report
-from runner.report.model import ConfigurationReport
+from runner.report.model import ConfigurationReport, Report
 from runner.schema.axes import cell_label
 from runner.sweep.progress import MEASURED, SweepProgress
 from runner.sweep.spec import SweepCell
@@ -23,10 +23,21 @@ NumbersOf = Callable[[str], Numbers | None]
 """numbers of a run by its id; None: it has none"""
 
 
+def own_report(run: str) -> Report:
+    """Return the report of an ended run of this machine.
+
+    Raises:
+        UserError: it was deleted, or cannot be read.
+    """
+    return load_report(paths.runs_dir() / run)
+
+
 @dataclass
 class RunNumbers:
     """The numbers of ended runs; each report is read once."""
 
+    report_of: Callable[[str], Report] = own_report
+    """returns the report of a run, or raises UserError"""
     _known: dict[str, ConfigurationReport | None] = field(default_factory=dict)
 
     def __call__(self, run: str) -> Numbers | None:
@@ -39,7 +50,7 @@ class RunNumbers:
         """Return the report of the one configuration of an ended run; None: it has none."""
         if run not in self._known:
             try:
-                configurations = load_report(paths.runs_dir() / run).configurations
+                configurations = self.report_of(run).configurations
             except UserError:
                 configurations = []
             self._known[run] = configurations[0] if configurations else None

@@ -14,7 +14,7 @@ from runner.schema.axes import cell_label, short_path
 from runner.stats.intervals import Interval
 from runner.sweep.progress import ENDED, SweepProgress, SweepStatus
 from runner.sweep.spec import SweepCell
-from runner.sweep.sweep_feed import SweepFeed, now
+from runner.sweep.sweep_feed import SweepFeed
 from runner.sweep.trades import TRADED
 from runner.sweep.tune.importance import AxisEffect, axis_effects
 from runner.sweep.tune.measured import (
@@ -116,17 +116,20 @@ class TuneFeed:
 
     sweep: SweepFeed
     question: Question = field(init=False)
-    numbers_of: RunNumbers = field(default_factory=RunNumbers)
+    given: RunNumbers | None = None
+    """the numbers of ended runs; None: from their reports"""
+    numbers_of: RunNumbers = field(init=False)
     _analysis: _Analysis | None = None
 
     def __post_init__(self) -> None:
+        self.numbers_of = self.given or RunNumbers(self.sweep.files.report)
         self.question = question_of(self.sweep.sweep.tune)
 
     def view(self) -> TuneView:
         """Return the tuning as it is now; the caller has drained the feed of the sweep."""
         progress, status = self.sweep.progress, self.sweep.status
         goal = self.question.goal
-        moment = None if status in ENDED else now()
+        moment = None if status in ENDED else self.sweep.now()
         analysis = self._analyse(progress)
         search, points, effects = analysis.search, analysis.points, analysis.effects
         runs = search.known.runs
@@ -160,7 +163,7 @@ class TuneFeed:
             pruned=tuple(self._pruned(progress)),
             verdict=judge_winner(self.question, progress, self.numbers_of),
             bound=self._bound(progress),
-            saved=saved if saved.exists() else None,
+            saved=saved if saved.exists() and not self.sweep.files.is_copy else None,
             spread=_spread_text(search) if search.complete else "",
         )
 

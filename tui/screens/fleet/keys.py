@@ -9,10 +9,13 @@ KEYS = (
         "enter",
         "open",
         "attach",
-        "copy the run and watch it, or open the result of an ended one; list or fold the runs of a sweep",
+        "copy the run and watch it, or open the result of an ended one, or the board of a sweep",
         command="go: selected run",
     ),
-    Key("x", "stop", "stop", "stop the selected run on its machine (asks first)", command="run: stop"),
+    Key(
+        "x", "stop", "stop", "stop the selected run or sweep on its machine (asks first)", command="run: stop"
+    ),
+    Key("w", "sweep", "sweep", "open the sweep of the run", command="go: sweep"),
     Key("right", "unfold", "unfold", "list the runs of a sweep below its row", shown="→"),
     Key("left", "fold", "fold", "fold the runs of a sweep into one row", shown="←"),
     Key(

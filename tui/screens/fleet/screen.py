@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
-from textual.message import Message
 
 from runner.cli.places import FleetPlace
 from runner.fleet.fleet import FoundRun, FoundSweep, HostView
+from runner.fleet.wire import sweep_key
 from runner.history import run_feed
 from runner.run.liveness import host_name
 from runner.util import paths
@@ -24,6 +23,7 @@ from tui.framework.rows import Panel, Row, row
 from tui.framework.screen import KeyedScreen, KeyFooter
 from tui.framework.titles import set_title
 from tui.screens.dialogs.confirm import STOPPED_BY, ConfirmScreen
+from tui.screens.fleet.copies import Copies
 from tui.screens.fleet.fleet_lines import (
     EMPTY,
     FleetData,
@@ -54,19 +54,6 @@ class FleetScreen(KeyedScreen):
     own_keys = KEYS
     BINDINGS: ClassVar[list[BindingType]] = bindings(KEYS)
 
-    @dataclass
-    class Copied(Message):
-        """Runs were copied and can be shown."""
-
-        runs: tuple[FoundRun, ...]
-        directories: tuple[Path, ...]
-
-    @dataclass
-    class Failed(Message):
-        """A run could not be copied."""
-
-        error: UserError
-
     def __init__(self, hosts: str) -> None:
         super().__init__()
         self._hosts = hosts
@@ -79,9 +66,9 @@ class FleetScreen(KeyedScreen):
         self._unfolded: frozenset[tuple[str, str]] = frozenset()
         """host and sweep"""
         self._every = False
-        self._copying = ""
-        """the runs that are being copied, for the footer"""
-        self._stops: list[tuple[FoundRun, StopState]] = []
+        self._copies = Copies(self)
+        self._stops: list[tuple[str, StopState]] = []
+        """name of the run or sweep, and its state"""
 
     def compose(self) -> ComposeResult:
         yield Panel(draw_header, id="header")
@@ -124,7 +111,11 @@ class FleetScreen(KeyedScreen):
             picker.show_lines(self._draw_empty, 0)
         self._show_detail()
         self._report_stops()
-        self.show_keys(self._copying)
+        self.show_keys()
+
+    def show_keys(self, note: str = "") -> None:
+        """Update the footer; it says what is being copied."""
+        super().show_keys(note or self._copies.note)
 
     def _draw_empty(self, width: int) -> list[PickerLine]:
         text = self._problem or EMPTY.format(settings=paths.settings_file())
@@ -167,7 +158,7 @@ class FleetScreen(KeyedScreen):
     def on_picker_chosen(self) -> None:
         self._read_cursor()
         self._show_detail()
-        self.show_keys(self._copying)
+        self.show_keys()
 
     def on_picker_activated(self) -> None:
         self.action_open()
@@ -178,8 +169,10 @@ class FleetScreen(KeyedScreen):
         action, runs = key.action, runs_of(self.current)
         if action in _RUN_ACTIONS and not runs:
             return False
-        if action == "stop":  # of a sweep, the next run would start
-            return self._run is not None and not self._run.entry.ended
+        if action == "stop":
+            return isinstance(self.current, FoundRun | FoundSweep) and not self.current.entry.ended
+        if action == "sweep":
+            return bool(runs) and runs[0].run.sweep is not None
         if action == "compare":
             return len(self._marked | {_place_of(run) for run in runs}) > 1
         if action in ("unfold", "fold"):
@@ -187,12 +180,23 @@ class FleetScreen(KeyedScreen):
         return super().is_key_enabled(key) and (action != "view" or bool(self._data and self._data.views))
 
     def action_open(self) -> None:
-        """Copy the run, then watch it or show its result; list the runs of a sweep, or fold them."""
-        if (run := self._run) is not None:
+        """Copy the run, then watch it or show its result; of a sweep, show the board."""
+        if isinstance(self.current, FoundSweep):
+            self.action_sweep()
+        elif (run := self._run) is not None:
             self._copy((run,))
-        elif isinstance(self.current, FoundSweep):
-            self._unfolded ^= {_place_of(self.current)}
-            self._show()
+
+    def action_sweep(self) -> None:
+        """Copy the sweep of the row, then show its board."""
+        runs = runs_of(self.current)
+        sweep = runs[0].run.sweep if runs else None
+        if sweep is not None and self._fleet is not None:
+            self._copies.request(
+                self._fleet,
+                [(runs[0].host, sweep_key(sweep.sweep))],
+                whole=True,
+                then=lambda copies: self.app.open_sweep(copies[0], self._hosts),
+            )
 
     def _sweep_to_fold(self, *, unfold: bool) -> tuple[str, str] | None:
         """Return the sweep under the cursor, or that of the run there, if it can be unfolded or folded.
@@ -251,67 +255,53 @@ class FleetScreen(KeyedScreen):
         self._show()
 
     async def action_stop(self) -> None:
-        fleet, run = self._fleet, self._run
-        if fleet is None or run is None or run.entry.ended:
+        fleet, item = self._fleet, self.current
+        if fleet is None or not isinstance(item, FoundRun | FoundSweep) or item.entry.ended:
             return
+        host, name = item.host, f"{item.host}:{item.id}"
+        is_sweep = isinstance(item, FoundSweep)
+        key = sweep_key(item.id) if is_sweep else item.id
 
         def answered(yes: bool | None) -> None:
             if yes:
-                self._stops.append((run, fleet.stop(run.host, run.id, f"{STOPPED_BY} on {host_name()}")))
-                self.notify(f"stop requested: {run.host}:{run.id}", timeout=3)
+                self._stops.append((name, fleet.stop(host, key, f"{STOPPED_BY} on {host_name()}")))
+                self.notify(f"stop requested: {name}", timeout=3)
 
-        detail = f"Run {run.id} ends on {run.host}; its results so far are kept."
-        question = ConfirmScreen(f"Stop {plain_text(run.entry.profile)}?", detail, yes="stop", no="cancel")
+        detail = f"Run {item.id} ends on {host}; its results so far are kept."
+        if is_sweep:
+            detail = f"Its current run is stopped on {host}. Measurements are kept; the sweep can be resumed."
+        what = "this sweep" if is_sweep else plain_text(item.entry.profile)
+        question = ConfirmScreen(f"Stop {what}?", detail, yes="stop", no="cancel")
         await self.app.open_dialog(question, answered)
 
     def _report_stops(self) -> None:
         """Tell which stops failed."""
-        for run, state in list(self._stops):
+        for name, state in list(self._stops):
             if state.answer is not None:
-                self._stops.remove((run, state))
+                self._stops.remove((name, state))
                 if state.answer:
-                    self.app.notify_error(UserError(f"{run.host}:{run.id}: {state.answer}"))
+                    self.app.notify_error(UserError(f"{name}: {state.answer}"))
 
     # --- copies -----------------------------------------------------------------------------------------
 
     def _copy(self, runs: tuple[FoundRun, ...]) -> None:
-        if not self._copying and self._fleet is not None:
-            self._copying = f"copying {', '.join(f'{run.host}:{run.id[-4:]}' for run in runs)} ..."
-            self.show_keys(self._copying)
-            self.run_worker(lambda: self._copy_in_thread(runs), thread=True, group="copy")
+        if self._fleet is not None:
+            whole = len(runs) > 1 or runs[0].entry.ended
+            wanted = [(run.host, run.id) for run in runs]
+            self._copies.request(
+                self._fleet, wanted, whole=whole, then=lambda copies: self._open_copies(runs, copies)
+            )
 
-    def _copy_in_thread(self, runs: tuple[FoundRun, ...]) -> None:
-        fleet = self._fleet
-        assert fleet is not None
-        directories: list[Path] = []
-        try:
-            for run in runs:
-                whole = len(runs) > 1 or run.entry.ended
-                found = fleet.copy(run, whole=whole, is_cancelled=lambda: not self.is_attached)
-                if found is None:
-                    return
-                directories.append(found)
-        except UserError as error:
-            self.post_message(self.Failed(error))
-        else:
-            self.post_message(self.Copied(runs, tuple(directories)))
-
-    def on_fleet_screen_copied(self, message: Copied) -> None:
-        self._copying = ""
-        if len(message.runs) > 1:
-            self.app.open_compare(tuple(map(str, message.directories)))
-        elif message.runs[0].entry.ended:
-            self.app.open_result(message.directories[0])
+    def _open_copies(self, runs: tuple[FoundRun, ...], copies: list[Path]) -> None:
+        if len(runs) > 1:
+            self.app.open_compare(tuple(map(str, copies)))
+        elif runs[0].entry.ended:
+            self.app.open_result(copies[0])
         else:
             try:
-                self.app.open_live(run_feed.open_feed(message.directories[0]))
+                self.app.open_live(run_feed.open_feed(copies[0]))
             except UserError as error:
                 self.app.notify_error(error)
-
-    def on_fleet_screen_failed(self, message: Failed) -> None:
-        self._copying = ""
-        self.app.notify_error(message.error)
-        self._show()
 
 
 def _place_of(item: FleetItem) -> tuple[str, str]:

@@ -61,9 +61,9 @@ class BoardScreen(SweepScreen):
         *(Binding(str(number), f"open({number})", "open a run", show=False) for number in range(2, 10)),
     ]
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, hosts: str = "") -> None:
         self.reader = BoardReader(directory)
-        super().__init__(directory, self.reader)
+        super().__init__(directory, self.reader, hosts)
         self.view: BoardView | None = None
 
     def compose(self) -> ComposeResult:
@@ -175,7 +175,7 @@ class BoardScreen(SweepScreen):
             text = "mark two or more measured cells with space to compare them"
             self.notify(text, timeout=4)
             return
-        self.app.open_compare(sides)
+        self.compare(sides)
 
     def action_open(self, repeat: int = 0) -> None:
         """Open the newest run of the selected cell, or the run of this repeat (from 1)."""
@@ -185,7 +185,7 @@ class BoardScreen(SweepScreen):
             text = f"no run of repeat {repeat}" if repeat else "no run yet"
             self.notify(f"{text} for this cell", timeout=3)
             return
-        self.open_run(runs[-1].run_dir.name, live=runs[-1].live)
+        self.open_run(runs[-1].run_dir, live=runs[-1].live)
 
     def action_start(self) -> None:
         """Resume the sweep; a finished one repeats its failed runs."""
@@ -241,4 +241,4 @@ def trade_data(view: BoardView) -> TradeData:
 
 
 def open_screen(place: SweepPlace) -> BoardScreen:
-    return BoardScreen(place.directory)
+    return BoardScreen(place.directory, place.hosts)

@@ -51,14 +51,17 @@ def draw_sweep_progress(board: Board | tuple[()], width: int, height: int) -> li
         return []
     total = format_number(board.total)
     done = f" {format_number(board.completed):>{len(total)}} of {total} measurements"
-    left = f"   about {duration(board.remaining_s)} left" if board.remaining_s is not None else ""
+    known = board.remaining_s is not None and not board.cut_off
+    left = f"   about {duration(board.remaining_s or 0)} left" if known else ""
     share = board.completed / board.total if board.total else 1.0
     full, empty = bar(share, max(8, min(40, width // 5)))  # of one width, whatever follows it
-    room = LEFT if board.status in ("starting", "running", "stopping") else 0
+    room = LEFT if board.status in ("starting", "running", "stopping") and not board.cut_off else 0
     return [cut(row(Span(full, "accent"), dim(empty), done, dim(f"{left:<{room}}"), *_note(board)), width)]
 
 
 def _note(board: Board) -> tuple[Span, ...]:
+    if board.cut_off:
+        return (Span(f"   no connection: {plain_text(board.cut_off)}", "warn"),)
     if board.status == "interrupted":
         return (Span("   the sweep runner died; R resumes the sweep", "warn"),)
     if board.status == "stopped":

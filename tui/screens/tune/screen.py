@@ -80,9 +80,9 @@ class TuneScreen(SweepScreen):
     poll_s = 1.0
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(KEYS)]
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, hosts: str = "") -> None:
         self.reader = TuneReader(directory)
-        super().__init__(directory, self.reader)
+        super().__init__(directory, self.reader, hosts)
         self.shown: Tuning | None = None
         self._at = 0
 
@@ -149,9 +149,10 @@ class TuneScreen(SweepScreen):
         """Open the newest run of the selected point."""
         if self.shown is not None and self.reader.feed is not None and self.shown.view.points:
             cell = self.shown.view.points[self._at].cell
-            runs = [note for note in self.reader.feed.sweep.progress.runs.values() if note.slot.cell == cell]
+            feed = self.reader.feed.sweep
+            runs = [note for note in feed.progress.runs.values() if note.slot.cell == cell]
             if runs:
-                self.open_run(runs[-1].run, live=runs[-1].ended is None)
+                self.open_run(feed.files.run_dir(runs[-1].run), live=runs[-1].ended is None)
 
     def action_copy(self) -> None:
         if self.shown is not None:
@@ -173,4 +174,4 @@ class TuneScreen(SweepScreen):
 
 
 def open_screen(place: TunePlace) -> TuneScreen:
-    return TuneScreen(place.directory)
+    return TuneScreen(place.directory, place.hosts)

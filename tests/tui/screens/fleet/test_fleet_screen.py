@@ -177,11 +177,11 @@ class FakeFleet(Fleet):
         return StopState(by, answer="the disk is full")
 
     def copy(
-        self, found: FoundRun, *, whole: bool, is_cancelled: Callable[[], bool] = lambda: False
+        self, host: str, run: str, *, whole: bool, is_cancelled: Callable[[], bool] = lambda: False
     ) -> Path | None:
-        if found.entry.status == "failed":
+        if run == RUNS[2].run:
             raise UserError("it was deleted there")
-        return Path("/copies") / found.id[-4:]
+        return Path("/copies") / run[-4:]
 
 
 class FleetApp(RecordingApp):
@@ -191,6 +191,9 @@ class FleetApp(RecordingApp):
 
     def fleet_of(self, hosts: str) -> Fleet:
         return self.fake
+
+    def open_sweep(self, directory: Path, hosts: str = "") -> None:
+        self.went.append(("sweep", directory))
 
 
 async def pressed(pilot: Pilot[int], *keys: str) -> None:
@@ -217,18 +220,22 @@ async def test_keys_attach_compare_stop_and_refresh() -> None:
         assert len(app.went) == 2, "a run that cannot be copied opens nothing"
 
 
-async def test_sweep_is_unfolded_marked_as_a_whole_and_never_stopped() -> None:
+async def test_sweep_is_unfolded_marked_stopped_and_opened() -> None:
     app = FleetApp(FakeFleet(TUNED))
     async with app.run_test(size=(120, 40)) as pilot:
         screen = app.screen
         assert isinstance(screen, FleetScreen)
-        await pressed(pilot, "G", "x", "right", "j", "j", "enter")
+        await pressed(pilot, "G", "enter", "right", "j", "j", "w")
+        assert app.went == [("sweep", Path("/copies/5f00"))] * 2, "from its row, and from a run of it"
+        app.went.clear()
+        await pressed(pilot, "enter")
         assert app.went == [("result", Path("/copies/b002"))]
         await pressed(pilot, "left")
         assert isinstance(screen.current, FoundSweep), "the cursor goes to the row of the sweep"
         await pressed(pilot, "c")
         assert app.went[1:] == [("compare", ("/copies/b004", "/copies/b002", "/copies/b001"))]
-        assert app.fake.asked == []
+        await pressed(pilot, "x", "y")
+        assert app.fake.asked == [("stop", "box4", "sweep:s_5f00")]
 
 
 async def test_single_listed_run_of_a_sweep_does_not_unfold() -> None:

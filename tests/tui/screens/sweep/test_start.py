@@ -32,7 +32,7 @@ WITH_AXES = world.BUILT_IN["torch-1gpu"].replace("name: torch-1gpu", "name: mine
 
 
 class Cockpit(world.RecordingApp):
-    def open_sweep(self, directory: Path) -> None:
+    def open_sweep(self, directory: Path, hosts: str = "") -> None:
         self.went.append(directory)
 
 

@@ -27,7 +27,7 @@ ONE = "benchmark.batch_size='[1]' benchmark.input_output_len='[[32, 16]]'"
 
 
 class Cockpit(world.RecordingApp):
-    def open_sweep(self, directory: Path) -> None:
+    def open_sweep(self, directory: Path, hosts: str = "") -> None:
         self.went.append(directory)
 
 

@@ -1,0 +1,103 @@
+"""`--host` with the commands on sweeps: the sweep is copied, then read like one of this machine."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from runner.util.errors import UserError
+from runner.util.exit_codes import ExitCode
+
+if TYPE_CHECKING:
+    from runner.fleet.fleet import Fleet
+    from runner.fleet.remote_host import ResumeState, StopState
+
+_BEGIN_S = 20.0
+"""how long the log of a resumed sweep may take to say so"""
+
+
+def copy(fleet: Fleet, name: str) -> tuple[str, Path]:
+    """Copy the sweep that a user names; return its host and the directory of the copy.
+
+    Raises:
+        UserError: there is no such sweep, or it cannot be copied.
+    """
+    from runner.fleet.wire import sweep_key
+
+    found = fleet.find_sweep(name)
+    directory = fleet.copy(found.host, sweep_key(found.id), whole=True)
+    assert directory is not None, "nothing cancels it"
+    return found.host, directory
+
+
+def stop(fleet: Fleet, arguments: argparse.Namespace) -> int:
+    """Stop a sweep, and wait for its end.
+
+    Raises:
+        UserError: it does not stop.
+    """
+    from runner.fleet.fleet import STOP_S
+    from runner.fleet.wire import sweep_key
+    from runner.run.liveness import host_name
+    from runner.sweep.control import read_progress
+    from runner.sweep.progress import ENDED
+    from runner.util.processes import user_name
+
+    host, directory = copy(fleet, arguments.sweep)
+    name = f"{host}:{directory.name}"
+    over = ENDED - {"interrupted"}
+    if (before := read_progress(directory).status) in over:
+        print(f"{name} has already ended: {before}", file=sys.stderr)
+        return ExitCode.OK
+    by = f"{user_name()} on {host_name()}, with trtbench-tui sweeps stop"
+    state = fleet.stop(host, sweep_key(directory.name), by)
+    _wait(
+        fleet, host, state, lambda: read_progress(directory).status in over, STOP_S, f"{name} does not stop"
+    )
+    print(f"{name} {read_progress(directory).status}", file=sys.stderr)
+    return ExitCode.OK
+
+
+def resume(fleet: Fleet, arguments: argparse.Namespace) -> Path:
+    """Resume a sweep; return the directory of its copy, once its log says so.
+
+    Raises:
+        UserError: it cannot be resumed.
+    """
+    from runner.fleet.wire import sweep_key
+    from runner.sweep.control import read_progress
+
+    host, directory = copy(fleet, arguments.sweep)
+    begins = read_progress(directory).begins
+    state = fleet.resume(host, sweep_key(directory.name), failed_too=arguments.failed)
+    why = f"{host}:{directory.name} is not resumed"
+    _wait(fleet, host, state, lambda: read_progress(directory).begins > begins, _BEGIN_S, why)
+    return directory
+
+
+def _wait(
+    fleet: Fleet,
+    host: str,
+    state: StopState | ResumeState,
+    is_done: Callable[[], bool],
+    patience_s: float,
+    what: str,
+) -> None:
+    """Wait until a request was answered and the copy shows what it did.
+
+    Raises:
+        UserError: it was refused, or nothing happens for `patience_s` seconds.
+    """
+    from runner.fleet.fleet import POLL_S
+
+    deadline = time.monotonic() + patience_s
+    while state.answer is None or not is_done():
+        if state.answer:
+            raise UserError(f"{what}: {state.answer}")
+        if time.monotonic() > deadline:
+            raise UserError(f"{what}: {fleet.why_silent(host) or 'it does not answer'}")
+        time.sleep(POLL_S)
