@@ -28,7 +28,8 @@ from runner.history import labels
 from runner.history.run_entry import read_entry
 from runner.plan import redaction
 from runner.plan.masking import Mask, reader_mask
-from runner.plan.plan import Plan, repro_script
+from runner.plan.plan import Plan
+from runner.plan.repro_script import repro_script
 from runner.profile.yaml_file import dump, parse_yaml, read_text
 from runner.report.files import read_summary
 from runner.run import layout

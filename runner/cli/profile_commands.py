@@ -12,7 +12,8 @@ from runner.engines.registry import make_plan
 from runner.engines.slurm.script import preview
 from runner.plan import redaction
 from runner.plan.masking import Mask
-from runner.plan.plan import RUN_DIR, as_comment, as_shell, file_as_shell, files_read
+from runner.plan.plan import RUN_DIR
+from runner.plan.repro_script import as_comment, as_shell, file_as_shell, files_read
 from runner.profile import store
 from runner.profile.json_schema import json_schema
 from runner.profile.set_fields import with_changes

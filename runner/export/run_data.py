@@ -11,7 +11,8 @@ from runner.export.timeline import Timeline
 from runner.history.reports import load_report
 from runner.plan import redaction
 from runner.plan.masking import Mask, reader_mask
-from runner.plan.plan import Plan, repro_script
+from runner.plan.plan import Plan
+from runner.plan.repro_script import repro_script
 from runner.report.environment import Environment, read_environment
 from runner.report.model import Report
 from runner.run import layout

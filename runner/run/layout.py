@@ -17,7 +17,8 @@ import msgspec
 
 from runner.plan import redaction
 from runner.plan.masking import Mask, reader_mask
-from runner.plan.plan import Plan, repro_script
+from runner.plan.plan import Plan
+from runner.plan.repro_script import repro_script
 from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import (

@@ -22,7 +22,8 @@ from runner.cli.main import main
 from runner.history import labels
 from runner.history.reader import read_entries
 from runner.history.reports import load_report
-from runner.plan.plan import Hook, repro_script
+from runner.plan.plan import Hook
+from runner.plan.repro_script import repro_script
 from runner.profile.yaml_file import dump
 from runner.report.build import build_report
 from runner.report.files import read_state, write_report

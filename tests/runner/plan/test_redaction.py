@@ -11,7 +11,7 @@ import pytest
 
 from runner.plan import redaction
 from runner.plan.node_launch import NodeLaunch
-from runner.plan.plan import as_shell
+from runner.plan.repro_script import as_shell
 from runner.run import layout
 from runner.sweep import directory
 from tests.support.runs import plan_of, record

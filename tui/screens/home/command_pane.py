@@ -262,8 +262,9 @@ def make_commands(profile: Profile, run_dir: Path | None) -> RunCommands:
     """Return the commands of a new run of a profile, or of an existing run."""
     from runner.engines.registry import make_plan
     from runner.engines.slurm.script import job_script
-    from runner.plan.plan import RUN_DIR, as_shell, files_read
+    from runner.plan.plan import RUN_DIR
     from runner.plan.redaction import redact_plan
+    from runner.plan.repro_script import as_shell, files_read
     from runner.run import layout
     from runner.run.job import SCRIPT
 

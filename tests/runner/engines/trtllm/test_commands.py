@@ -11,7 +11,8 @@ import pytest
 from runner.engines import build_cache
 from runner.engines.benchmark_line import parse_result
 from runner.engines.registry import make_plan
-from runner.plan.plan import Plan, repro_script
+from runner.plan.plan import Plan
+from runner.plan.repro_script import repro_script
 from runner.profile.yaml_file import load_text
 from runner.schema.base import Profile
 from tests import standins

@@ -12,7 +12,8 @@ import pytest
 from runner.engines import container
 from runner.engines.registry import make_plan
 from runner.engines.trtllm.plan import OBSERVER
-from runner.plan.plan import RUN_DIR, as_shell
+from runner.plan.plan import RUN_DIR
+from runner.plan.repro_script import as_shell
 from runner.profile.set_fields import with_changes
 from runner.profile.yaml_file import load_text
 from runner.util.errors import UserError

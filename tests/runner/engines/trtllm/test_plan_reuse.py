@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from runner.engines import build_cache
-from runner.plan.plan import Plan, repro_script
+from runner.plan.plan import Plan
+from runner.plan.repro_script import repro_script
 from runner.util.errors import UserError
 from tests.runner.engines.trtllm.support import (
     local,

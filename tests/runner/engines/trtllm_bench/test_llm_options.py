@@ -11,7 +11,8 @@ import pytest
 import yaml
 
 from runner.engines.trtllm_bench.llm_options import unknown_keys, value_problems
-from runner.plan.plan import Plan, file_as_shell, repro_script
+from runner.plan.plan import Plan
+from runner.plan.repro_script import file_as_shell, repro_script
 from runner.profile.set_fields import with_changes
 from runner.profile.yaml_file import load_text, to_yaml
 from runner.ranks.llm_api_keys import keys_in
