@@ -1,11 +1,11 @@
 """The engines by name: the built-in ones, and those that installed packages add.
 
 A built-in engine is a folder of this package and an entry of `_BUILT_IN`. It is imported when it is asked
-for: the supervisor of a run needs one of them, and importing all would take most of its start. Another
-package adds an engine with an entry point of the group `trtbench.engines` (see `runner.engines.interface`).
-Entry points are loaded once, when an engine is asked for that is not built in, or when all engines are
-listed. An entry point that cannot be loaded is reported by `plugin_errors` and does not affect other
-engines.
+for. The supervisor of a run imports only how the output of its engine is read (`find_output`): profile, plan
+and checks would take a third of its start. Another package adds an engine with an entry point of the group
+`trtbench.engines` (see `runner.engines.interface`). Entry points are loaded once, when an engine is asked for
+that is not built in, or when all engines are listed. An entry point that cannot be loaded is reported by
+`plugin_errors` and does not affect other engines.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from runner.engines.interface import Engine, Importer
+from runner.engines.output import OutputReader
 from runner.engines.slurm.srun import job_request, node_launch
 from runner.plan.plan import MOST_CONFIGURATIONS, RUN_DIR, Plan
 from runner.schema.base import Profile
@@ -27,11 +28,11 @@ GROUP = "trtbench.engines"
 """The group of entry points that add engines."""
 
 _BUILT_IN = {
-    "torch": "runner.engines.torch.engine",
-    "trtllm": "runner.engines.trtllm.engine",
-    "trtllm-bench": "runner.engines.trtllm_bench.engine",
+    "torch": "runner.engines.torch",
+    "trtllm": "runner.engines.trtllm",
+    "trtllm-bench": "runner.engines.trtllm_bench",
 }
-"""module by name of the engine; the module has the engine as `ENGINE`"""
+"""package by name of the engine; its module `engine` has the engine as `ENGINE`, `output` its `OUTPUT`"""
 _RESULT_FILES = "runner.engines.serving_results"
 """the package with a module for each of `RESULT_PROGRAMS`, which has an `IMPORTER`"""
 
@@ -85,6 +86,18 @@ def find_engine(name: str) -> Engine[Any]:
     return found
 
 
+def find_output(name: str) -> OutputReader:
+    """Return how the output of an engine is read.
+
+    Raises:
+        UserError: there is no such engine.
+    """
+    if name in _BUILT_IN:
+        output: OutputReader = import_module(f"{_BUILT_IN[name]}.output").OUTPUT
+        return output
+    return find_engine(name).output
+
+
 def plugin_hint() -> str:
     """Return why plug-ins are missing, as a hint for an engine that is not found; empty without errors."""
     return "; ".join(plugin_errors())
@@ -126,7 +139,7 @@ def _in_job(plan: Plan, profile: Profile) -> Plan:
 
 @cache
 def _built_in(name: str) -> Engine[Any]:
-    engine: Engine[Any] = import_module(_BUILT_IN[name]).ENGINE
+    engine: Engine[Any] = import_module(f"{_BUILT_IN[name]}.engine").ENGINE
     return engine
 
 

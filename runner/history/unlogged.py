@@ -12,7 +12,7 @@ from pathlib import Path
 from runner import events as ev
 from runner.engines import build_cache, container
 from runner.engines.output import OutputReader
-from runner.engines.registry import find_engine
+from runner.engines.registry import find_output
 from runner.events.journal import EventReader, LineReader
 from runner.plan.plan import Plan, Stage
 from runner.run import layout
@@ -64,7 +64,7 @@ def _collector(run_dir: Path, plan: Plan, index: int) -> Collector:
 def _output_reader(engine: str) -> OutputReader:
     """Return the parsers of an engine; without parsers if the engine is not installed."""
     try:
-        return find_engine(engine).output
+        return find_output(engine)
     except UserError:
         return OutputReader(parse_result=lambda _: None)
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from runner import events as ev
 from runner.engines import build_cache, container
 from runner.engines.output import FinishedStage, OutputNotice
-from runner.engines.registry import find_engine
+from runner.engines.registry import find_output
 from runner.engines.slurm.ends import Ending
 from runner.events.journal import LineReader
 from runner.plan.plan import Stage
@@ -83,7 +83,7 @@ class StageRun:
     def __post_init__(self) -> None:
         records = self.run_log.run_dir / layout.RANKS / str(self.index)
         make_folders(records)
-        output = find_engine(self.run_log.plan.engine).output
+        output = find_output(self.run_log.plan.engine)
         self._collector = Collector(self.index, records, LineReader(self.log), output, ranks=self.stage.ranks)
         if self.nodes is not None:
             self._collector.convert = self.nodes.convert

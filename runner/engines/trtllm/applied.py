@@ -21,9 +21,8 @@ from runner.engines.tensorrt_llm.applied import (
     reduced_length,
 )
 from runner.engines.tensorrt_llm.model_work import decode_config
-from runner.engines.trtllm.decode_bytes import WEIGHT_ONLY
+from runner.engines.trtllm.algorithms import ALGORITHMS, WEIGHT_ONLY
 from runner.engines.trtllm.families import PARTS
-from runner.engines.trtllm.quantization import ALGORITHMS
 from runner.plan.plan import Stage
 from runner.plan.skip import SkipKind
 from runner.util.errors import UserError

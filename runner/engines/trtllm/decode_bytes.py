@@ -13,19 +13,12 @@ from runner.engines.tensorrt_llm.model_work import (
     work_of_engine,
     work_of_model,
 )
+from runner.engines.trtllm.algorithms import ALGORITHMS, WEIGHT_ONLY
 from runner.engines.trtllm.profile import TrtllmProfile
-from runner.engines.trtllm.quantization import ALGORITHMS, CACHES
+from runner.engines.trtllm.quantization import CACHES
 from runner.plan.plan import DecodeReads
 from runner.util.errors import UserError
 
-WEIGHT_ONLY = {
-    "int8": "W8A16",
-    "int4": "W4A16",
-    "int4_gptq": "W4A16_GPTQ",
-    "int4_awq": "W4A16_AWQ",
-    "int8_gptq": "W8A16_GPTQ",
-}
-"""weight_only_precision -> `quant_algo` as TensorRT-LLM names it"""
 OTHER_FORMS = ("use_nvfp4", "use_qserve", "use_meta_fp8_rowwise_recipe", "quant_ckpt_path")
 """Options of convert whose weights mix several widths, or have one that a file determines."""
 

@@ -6,17 +6,11 @@ measures batches of fixed size.
 
 from pathlib import Path
 
-from runner.engines import benchmark_line
-from runner.engines.benchmark_notices import parse_notice
 from runner.engines.interface import FIRST_FIELDS, Engine, Preflight
 from runner.engines.mpi import ranks_here
-from runner.engines.output import OutputReader
-from runner.engines.run_answers import answers_in
-from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
-from runner.engines.tensorrt_llm.memory_lines import MemoryParser
-from runner.engines.trtllm.applied import collect_results
 from runner.engines.trtllm.checks import checks, program_helps, questions
 from runner.engines.trtllm.importer import IMPORTER
+from runner.engines.trtllm.output import OUTPUT
 from runner.engines.trtllm.plan import plan
 from runner.engines.trtllm.profile import TrtllmProfile, tune_axes
 from runner.engines.trtllm.rules import rules
@@ -34,16 +28,7 @@ ENGINE = Engine(
     profile=TrtllmProfile,
     rules=rules,
     plan=plan,
-    output=OutputReader(
-        benchmark_line.parse_result,
-        parse_notice,
-        hang_reason,
-        memory_parser=MemoryParser,
-        parse_answers=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
-        collect_results=collect_results,
-        marks=(benchmark_line.MARK.encode(),),
-        known_failures=KNOWN_FAILURES,
-    ),
+    output=OUTPUT,
     model_label=lambda profile: Path(profile.model.dir or "").name or "/",
     parallel_label=lambda profile: f"tp {profile.parallel.tp}",
     preflight=Preflight(

@@ -1,9 +1,17 @@
-"""Parser of the latencies that benchmark.py prints."""
+"""How the output of the scripts of TensorRT-LLM is read; a parser of the latencies of benchmark.py."""
 
 from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+
+from runner.engines import benchmark_line
+from runner.engines.benchmark_notices import parse_notice
+from runner.engines.output import OutputReader
+from runner.engines.run_answers import answers_in
+from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES, hang_reason
+from runner.engines.tensorrt_llm.memory_lines import MemoryParser
+from runner.engines.trtllm.applied import collect_results
 
 _LATENCIES = re.compile(r"Latencies: \[(?P<values>[^\]]*)\]")
 
@@ -35,3 +43,15 @@ def latencies_of(line: str) -> Latencies | None:
 
 def _numbers(text: str) -> tuple[float, ...]:
     return tuple(float(part) for part in text.split(",") if part.strip())
+
+
+OUTPUT = OutputReader(
+    benchmark_line.parse_result,
+    parse_notice,
+    hang_reason,
+    memory_parser=MemoryParser,
+    parse_answers=lambda text: [(answer.prompt, answer.output) for answer in answers_in(text)],
+    collect_results=collect_results,
+    marks=(benchmark_line.MARK.encode(),),
+    known_failures=KNOWN_FAILURES,
+)

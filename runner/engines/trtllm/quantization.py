@@ -14,17 +14,12 @@ from runner.engines.tensorrt_llm.build_options import Quantize
 from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.tensorrt_llm.model_work import weight_bytes
 from runner.engines.tensorrt_llm.options import Options, options_of
+from runner.engines.trtllm.algorithms import ALGORITHMS
 from runner.engines.trtllm.profile import TrtllmProfile
 from runner.schema.base import Problem
 from runner.util.formatting import plural
 
 SCRIPT = "examples/quantization/quantize.py"
-ALGORITHMS = {
-    "fp8": "FP8", "fp8_pc_pt": "FP8_PER_CHANNEL_PER_TOKEN", "int8_sq": "W8A8_SQ_PER_CHANNEL",
-    "int8_wo": "W8A16", "int4_wo": "W4A16", "int4_awq": "W4A16_AWQ", "w4a8_awq": "W4A8_AWQ",
-    "nvfp4": "NVFP4", "full_prec": "",
-}  # fmt: skip
-"""qformat -> quant_algo in the config.json of the checkpoint"""
 NVFP4_BLOCK = 16
 """Weights of NVFP4 that share a scale of one byte."""
 AWQ_BLOCK = 128

@@ -6,18 +6,9 @@ concurrency. Requests are batched in flight.
 
 from runner.engines.interface import Engine, Preflight
 from runner.engines.mpi import ranks_here
-from runner.engines.output import OutputReader
-from runner.engines.tensorrt_llm.memory_lines import MemoryParser
 from runner.engines.trtllm_bench.checks import checks, program_helps, questions
-from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.engines.trtllm_bench.importer import IMPORTER
-from runner.engines.trtllm_bench.output import (
-    SHUTDOWN_MARKS,
-    ProgressParser,
-    collect_results,
-    parse_iteration,
-    shutdown_step,
-)
+from runner.engines.trtllm_bench.output import OUTPUT
 from runner.engines.trtllm_bench.plan import plan
 from runner.engines.trtllm_bench.profile import BenchProfile, tune_axes
 from runner.engines.trtllm_bench.rules import rules
@@ -26,16 +17,7 @@ ENGINE = Engine(
     profile=BenchProfile,
     rules=rules,
     plan=plan,
-    output=OutputReader(
-        parse_result=lambda _: None,
-        progress_parser=ProgressParser,
-        memory_parser=MemoryParser,
-        parse_iteration=parse_iteration,
-        shutdown_step=shutdown_step,
-        collect_results=collect_results,
-        marks=SHUTDOWN_MARKS,
-        known_failures=KNOWN_FAILURES,
-    ),
+    output=OUTPUT,
     model_label=lambda profile: profile.model.name.rpartition("/")[2],
     parallel_label=lambda profile: f"tp {profile.parallel.tp}",
     preflight=Preflight(

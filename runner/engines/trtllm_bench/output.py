@@ -21,8 +21,10 @@ import msgspec
 
 from runner import events as ev
 from runner.engines.benchmark_line import without_prefix
-from runner.engines.output import FinishedStage, OutputNotice, ParsedEvent
+from runner.engines.output import FinishedStage, OutputNotice, OutputReader, ParsedEvent
+from runner.engines.tensorrt_llm.memory_lines import MemoryParser
 from runner.engines.trtllm_bench.applied import differences
+from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.run.layout import UNREADABLE
 from runner.util.bounds import MOST_LATENCY, Count, Whole, as_count
 
@@ -383,3 +385,15 @@ def answers_in(content: bytes | None, t: int, stage: int) -> Iterator[ev.Answer]
         return
     for number, answer in list(answers.items())[:MOST_ANSWERS]:
         yield ev.Answer(t=t, stage=stage, prompt=f"request {number}", answer=answer[:MOST_ANSWER])
+
+
+OUTPUT = OutputReader(
+    parse_result=lambda _: None,
+    progress_parser=ProgressParser,
+    memory_parser=MemoryParser,
+    parse_iteration=parse_iteration,
+    shutdown_step=shutdown_step,
+    collect_results=collect_results,
+    marks=SHUTDOWN_MARKS,
+    known_failures=KNOWN_FAILURES,
+)
