@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from runner.cli import dashboard
 from runner.cli.main import main as run_command
 from runner.cli.places import DashboardPlace
+from runner.util import imports
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -17,7 +18,8 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _open_app(place: DashboardPlace) -> int:
-    from tui.app import run_app  # Textual takes a third of the start, and most commands do not draw
+    with imports.uncollected():
+        from tui.app import run_app  # Textual takes a third of the start, and most commands do not draw
 
     return run_app(place)
 

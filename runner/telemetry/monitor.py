@@ -45,7 +45,9 @@ RESET_RESTARTS_AFTER_S = 600.0
 _BOOTSTRAP = """
 import sys
 sys.path.insert(0, sys.argv[1])
-from runner.telemetry.process import main
+from runner.util import imports
+with imports.uncollected():
+    from runner.telemetry.process import main
 main(sys.argv[2:])
 """
 

@@ -17,9 +17,11 @@ import importlib, sys
 root, *inherited = sys.argv[1].splitlines()
 sys.path.insert(0, root)
 sys.path += [path for path in inherited if path not in sys.path]
-from runner.util import signals
+from runner.util import imports, signals
 signals.keep_delayed()
-importlib.import_module(sys.argv[2]).main(sys.argv[3], *map(int, sys.argv[4:]))
+with imports.uncollected():
+    module = importlib.import_module(sys.argv[2])
+module.main(sys.argv[3], *map(int, sys.argv[4:]))
 """
 
 
