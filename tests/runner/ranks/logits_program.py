@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import torch
 
 from runner.ranks.checkpoint import SINGLE, open_checkpoint
-from runner.ranks.collectives import Collectives, Nccl, connect
+from runner.ranks.collectives import Collectives, Mpi, Nccl, connect
 from runner.ranks.decoder import Decoder
 from runner.ranks.device import pick_device
 from runner.ranks.generation import CpuMarks, generate, random_prompt
@@ -20,21 +21,34 @@ from runner.ranks.weights import RandomSource, Source, build_weights
 from tests.runner.ranks.checkpoints import shape_in
 
 
-def main(kind: str, cases: list[str]) -> None:
+def main(kind: str, pairs: int, cases: list[str]) -> None:
     """Saves the results of each case, DIRECTORY:DTYPE, as `<directory>/tp<ranks>/<rank>.pt`.
 
     `kind` is cpu or cuda. One start serves several cases: importing PyTorch takes longer than computing them.
+    The first `pairs` cases are computed by ranks 0 and 1; the other ranks compute them in pairs, too.
     """
     link = connect()
     device = pick_device(kind, link)
     ranks = Nccl(link, device) if kind == "cuda" else link
-    for case in cases:
+    for number, case in enumerate(cases):
         directory, _, dtype = case.rpartition(":")
-        out = Path(directory) / f"tp{ranks.world}"
-        out.mkdir(exist_ok=True)
-        torch.save(results(Path(directory), dtype, device, ranks), out / f"{ranks.rank}.pt")
+        group = pair_of(ranks) if number < pairs else ranks
+        found = results(Path(directory), dtype, device, group)
+        if ranks.rank < group.world:
+            out = Path(directory) / f"tp{group.world}"
+            out.mkdir(exist_ok=True)
+            torch.save(found, out / f"{ranks.rank}.pt")
     if isinstance(ranks, Nccl):
         ranks.close()
+
+
+def pair_of(ranks: Collectives) -> Mpi:
+    """The rank and its neighbour as a world of their own."""
+    from mpi4py import MPI
+
+    names = ("COMM_TYPE_SHARED", "IN_PLACE", "LAND")
+    pair = MPI.COMM_WORLD.Split(ranks.rank // 2)
+    return Mpi(SimpleNamespace(COMM_WORLD=pair, **{name: getattr(MPI, name) for name in names}))
 
 
 def results(
@@ -60,4 +74,4 @@ def results(
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], sys.argv[2:])
+    main(sys.argv[1], int(sys.argv[2]), sys.argv[3:])

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -12,7 +14,7 @@ from tests.support.paths import ROOT
 with torch_or_skip():
     import torch
 
-    from runner.ranks import collectives
+    from runner.ranks import collectives, program
     from runner.ranks.decoder import Decoder
     from runner.ranks.errors import MemoryLackError
     from runner.ranks.generation import random_prompt, rehearse
@@ -44,9 +46,8 @@ def test_split_model_equals_the_whole_one(tmp_path: Path) -> None:
     short = write_shape(tmp_path / "short"), "bfloat16"
     tied = write_shape(tmp_path / "tied", tie_word_embeddings=True), "float32"
     wholes = outputs([biased, short, loaded, tied], 1, "cpu")
-    for (whole,), parts in zip(
-        wholes, outputs([biased, short, loaded], 2, "cpu") + outputs([tied], 4, "cpu"), strict=True
-    ):
+    split = outputs([biased, short, loaded, tied], 4, "cpu", pairs=3)
+    for (whole,), parts in zip(wholes, split, strict=True):
         for part in parts[1:]:
             assert torch.equal(part["tokens"], parts[0]["tokens"]), "ranks went different ways"
         exact = parts[0]["prefill"].dtype == torch.float32
@@ -133,20 +134,46 @@ def test_what_the_launcher_says(environ: dict[str, str], world: int | None) -> N
 
 @needs_mpi
 @pytest.mark.mpi
+@pytest.mark.slow
 def test_mpirun_of_another_library_is_named() -> None:
     done = python("-c", START, cwd=ROOT, OMPI_COMM_WORLD_SIZE="2")
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    sentence = done.stderr.strip().splitlines()[-1]
+    names_another_library(done.stderr.strip().splitlines()[-1])
+
+
+def names_another_library(sentence: str) -> None:
     assert "mpirun started 2 ranks but MPI reports a world of 1" in sentence
     assert "mpi4py uses another MPI library (" in sentence
     assert "MPI4PY_LIBMPI" in sentence
 
 
-def test_missing_mpi4py_is_named(tmp_path: Path) -> None:
-    (tmp_path / "mpi4py.py").write_text("raise ImportError('not here')")
-    code = f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {START}"
-    done = python("-c", code, cwd=ROOT, OMPI_COMM_WORLD_SIZE="2")
-    assert done.returncode == 1
-    assert "ranks under mpirun need mpi4py" in done.stderr
-    assert "Traceback" not in done.stderr
+@pytest.fixture
+def rank_of_two(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(program, "die_with_parent", lambda: None)
+    monkeypatch.setenv("OMPI_COMM_WORLD_SIZE", "2")
+
+
+@pytest.mark.usefixtures("rank_of_two")
+def test_a_world_of_another_size_is_one_sentence(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An MPI that was not started by this mpirun sees one rank."""
+    alone = SimpleNamespace(Get_rank=lambda: 0, Get_size=lambda: 1, Free=lambda: None)
+    alone.Split_type = lambda _: alone
+    mpi = SimpleNamespace(
+        COMM_WORLD=alone, COMM_TYPE_SHARED=0, Get_library_version=lambda: "Open MPI v4.1.8, package: x\0\n"
+    )
+    monkeypatch.setitem(sys.modules, "mpi4py", SimpleNamespace(MPI=mpi, rc=SimpleNamespace()))
+    assert program.main(["--engine_dir", "none"]) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    names_another_library(sentence)
+    assert "(Open MPI v4.1.8, package: x)" in sentence
+
+
+@pytest.mark.usefixtures("rank_of_two")
+def test_missing_mpi4py_is_named(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "mpi4py", None)
+    assert program.main(["--engine_dir", "none"]) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert "ranks under mpirun need mpi4py" in sentence

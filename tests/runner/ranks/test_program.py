@@ -9,13 +9,12 @@ import sys
 from dataclasses import fields
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from runner.engines import benchmark_line
 from tests.runner.ranks.support import (
-    PROGRAM,
     mpirun,
     needs_mpi,
     python,
@@ -23,7 +22,7 @@ from tests.runner.ranks.support import (
     torch_or_skip,
     write_shape,
 )
-from tests.support.paths import ROOT
+from tests.support.paths import ROOT, TESTS
 
 with torch_or_skip():
     import torch
@@ -33,6 +32,8 @@ with torch_or_skip():
     from runner.ranks.errors import StartError
     from runner.ranks.generation import Generation, Timing, timed_generation
     from runner.ranks.shape import DecoderShape, read_shape
+
+TOGETHER = TESTS / "runner" / "ranks" / "two_ranks_program.py"
 
 
 def flags(engine_dir: Path, **changes: str) -> list[str]:
@@ -61,15 +62,40 @@ def timed(records: list[dict[str, Any]], config: int, field: str = "latency_ms")
     ]
 
 
+class TwoRanks(NamedTuple):
+    """What two ranks left behind that measured, lacked memory, and failed, in this order."""
+
+    records: list[Path]
+    printed: list[str]
+    stderr: str
+    returncode: int
+
+
+@pytest.fixture(scope="module")
+def two_ranks(tmp_path_factory: pytest.TempPathFactory) -> TwoRanks:
+    """One start for three tests: importing PyTorch takes longer than what they measure."""
+    engine_dir = write_shape(tmp_path_factory.mktemp("model") / "an engine")
+    asked = [
+        flags(engine_dir, duration="0.5", num_runs="2", warm_up="2"),
+        flags(engine_dir, batch_size="2000;5;3;4;1", input_output_len="8,4"),
+        flags(engine_dir, batch_size="1", input_output_len="8,4"),
+    ]
+    folders = [tmp_path_factory.mktemp("records") for _ in asked]
+    words = [str(TOGETHER), *map(str, folders), *("\n".join(words) for words in asked)]
+    # Ranks that abort leave their shared memory behind.
+    scratch = str(tmp_path_factory.mktemp("scratch"))
+    done = mpirun(2, *words, PYTHONPATH=str(ROOT), TMPDIR=scratch, OMPI_MCA_btl_sm_backing_directory=scratch)
+    return TwoRanks(folders, done.stdout.split("\n-----\n"), done.stderr, done.returncode)
+
+
 @needs_mpi
 @pytest.mark.mpi
-def test_two_ranks(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("two_ranks")
+def test_two_ranks(two_ranks: TwoRanks) -> None:
     """Every rank's records are complete, ranks agree on the number of iterations, the line is their mean."""
-    engine_dir = write_shape(tmp_path / "an engine")
-    arguments = flags(engine_dir, duration="0.5", num_runs="2", warm_up="2")
-    done = mpirun(2, str(PROGRAM), *arguments, TRTBENCH_RECORDS=str(tmp_path))
-    assert done.returncode == 0, done.stderr
-    ranks = [read_records(tmp_path, rank) for rank in range(2)]
+    out = two_ranks.printed[0]
+    assert out.endswith("\n0"), two_ranks.stderr
+    ranks = [read_records(two_ranks.records[0], rank) for rank in range(2)]
     for rank, found in enumerate(ranks):
         assert found[0]["kind"] == "hello"
         assert (found[0]["rank"], found[0]["world"], found[0]["device"]) == (rank, 2, "cpu")
@@ -82,7 +108,7 @@ def test_two_ranks(tmp_path: Path) -> None:
     order = [(r["index"], r["batch_size"], r["input_len"], r["output_len"]) for r in started]
     assert order == [(0, 1, 8, 4), (1, 3, 8, 4), (2, 1, 5, 1), (3, 3, 5, 1)]
     assert not [r for r in ranks[1] if r["kind"] == "configuration"]
-    lines = printed(done.stdout)
+    lines = printed(out)
     assert len(lines) == 4
     for config, values in enumerate(lines):
         latencies = timed(ranks[0], config)
@@ -98,28 +124,18 @@ def test_two_ranks(tmp_path: Path) -> None:
         assert values["world_size"] == "2"
     assert lines[1]["total_generated_tokens"] == "9.0"
     assert lines[2]["generation_tokens_per_second"] == "0.0"
-    assert done.stdout.count("Warm up done. Start benchmarking.") == 4
+    assert out.count("Warm up done. Start benchmarking.") == 4
 
 
 @needs_mpi
 @pytest.mark.mpi
-def test_a_rank_that_fails_ends_all(tmp_path: Path) -> None:
-    script = tmp_path / "failing.py"
-    script.write_text(
-        "import sys; from runner.ranks import measuring, program\n"
-        "real = measuring.timed_generation\n"
-        "def failing(generation, every_step):\n"
-        "    from mpi4py import MPI\n"
-        "    if MPI.COMM_WORLD.Get_rank() == 1: raise RuntimeError('a lost device')\n"
-        "    return real(generation, every_step=every_step)\n"
-        "measuring.timed_generation = failing\n"
-        "sys.exit(program.main())\n"
-    )
-    arguments = flags(write_shape(tmp_path / "model"))
-    done = mpirun(2, str(script), *arguments, TRTBENCH_RECORDS=str(tmp_path), PYTHONPATH=str(ROOT))
-    assert done.returncode != 0
-    assert "RuntimeError: a lost device" in done.stderr
-    assert [r["kind"] for rank in range(2) for r in read_records(tmp_path, rank)].count("bye") == 0
+@pytest.mark.xdist_group("two_ranks")
+def test_a_rank_that_fails_ends_all(two_ranks: TwoRanks) -> None:
+    assert two_ranks.returncode != 0
+    assert "RuntimeError: a lost device" in two_ranks.stderr
+    kinds = [r["kind"] for rank in range(2) for r in read_records(two_ranks.records[2], rank)]
+    assert "hello" in kinds
+    assert "bye" not in kinds
 
 
 def test_alone_without_mpi(tmp_path: Path) -> None:
@@ -167,70 +183,38 @@ def test_configuration_that_does_not_fit_is_skipped(
     assert [values["batch_size"] for values in printed(out)] == ["1"]
 
 
-SHORT_OF_MEMORY = """
-import sys, types, torch
-from runner.ranks import admission, decoder, generation, graphs, program
-from runner.ranks.collectives import Muted
-def rank():
-    from mpi4py import MPI
-    return MPI.COMM_WORLD.Get_rank()
-def lack():
-    raise torch.cuda.OutOfMemoryError('CUDA out of memory.')
-admission.free_memory = lambda device: (1 << 40 if rank() else 214 << 20, 1 << 40)
-real = decoder.Decoder._feed_forward
-def feed_forward(self, layer, hidden):
-    return lack() if rank() == 1 and len(hidden) == 5 else real(self, layer, hidden)
-decoder.Decoder._feed_forward = feed_forward
-class Step(generation.EagerGeneration):
-    def __init__(self, decoder, prompt, output_len, *, pdl):
-        super().__init__(decoder, prompt, output_len)
-        self.decoder = decoder
-    def choose_tiles(self, cache):
-        return "default"
-def capture(step, pool):
-    if isinstance(step.decoder.collectives, Muted):
-        generation.first_steps(step)
-    elif rank() == 1 and len(step.tokens) == 3:
-        lack()
-    return types.SimpleNamespace(replay=step.prefill), types.SimpleNamespace(replay=step.decode)
-sys.modules["runner.ranks.fused"] = types.SimpleNamespace(FusedStep=Step)
-graphs._capture = graphs._warm_up_and_capture = capture
-graphs._method, graphs._identity = lambda decoder: (True, "stand-ins of graphs"), lambda decoder: {}
-torch.cuda.get_device_capability, torch.cuda.graph_pool_handle = lambda device: (9, 0), lambda: (0, 1)
-torch.cuda.synchronize = torch.cuda.empty_cache = lambda: None
-sys.exit(program.main())
-"""
-
-
 @needs_mpi
 @pytest.mark.mpi
-def test_ranks_skip_together_what_one_lacks_memory_for(tmp_path: Path) -> None:
+@pytest.mark.xdist_group("two_ranks")
+def test_ranks_skip_together_what_one_lacks_memory_for(two_ranks: TwoRanks) -> None:
     """One counts too little, runs out of it in the rehearsal, and when graphs are captured after that.
 
     The graphs are stand-ins that run single operations on the CPU.
     """
-    script = tmp_path / "short_of_memory.py"
-    script.write_text(SHORT_OF_MEMORY)
-    arguments = flags(write_shape(tmp_path / "model"), batch_size="2000;5;3;4;1", input_output_len="8,4")
-    done = mpirun(2, str(script), *arguments, TRTBENCH_RECORDS=str(tmp_path), PYTHONPATH=str(ROOT))
-    assert done.returncode == 0, done.stderr
-    assert [values["batch_size"] for values in printed(done.stdout)] == ["1"]
-    counted, ran_out, later, larger = [line for line in done.stdout.splitlines() if "skipping" in line]
+    out = two_ranks.printed[1]
+    assert out.endswith("\n0"), two_ranks.stderr
+    assert [values["batch_size"] for values in printed(out)] == ["1"]
+    counted, ran_out, later, larger = [line for line in out.splitlines() if "skipping" in line]
     assert "Exception it needs weights 0.0 + KV cache 0.0 + execution" in counted
     assert "0.2 of 1024.0 GiB are available caught while allocating memory" in counted
     for line, batch in ((ran_out, 5), (later, 3)):
         assert f"memory ran out on another rank caught while allocating memory; skipping ({batch}, 8" in line
     assert "Exception not tried: (3, 8, 4, 1.0) needs no more and did not fit caught" in larger
     for rank in range(2):
-        assert [r["config"] for r in read_records(tmp_path, rank) if r["kind"] == "iteration"] == [4] * 4
+        assert [
+            r["config"] for r in read_records(two_ranks.records[1], rank) if r["kind"] == "iteration"
+        ] == [4] * 4
 
 
-def test_unusable_shape_is_one_sentence(tmp_path: Path) -> None:
+def test_unusable_shape_is_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "die_with_parent", lambda: None)
     (tmp_path / "config.json").write_text('{"hidden_size": 8}')
-    done = python(str(PROGRAM), "--engine_dir", str(tmp_path))
-    assert done.returncode == 1
-    assert done.stderr.startswith(f"{tmp_path}/config.json is not the shape of a model: ")
-    assert "vocab_size" in done.stderr
+    assert program.main(["--engine_dir", str(tmp_path)]) == 1
+    (sentence,) = capsys.readouterr().err.splitlines()
+    assert sentence.startswith(f"{tmp_path}/config.json is not the shape of a model: ")
+    assert "vocab_size" in sentence
 
 
 @pytest.mark.parametrize(
