@@ -103,34 +103,45 @@ def test_doctor_finds_everything_in_place(tmp_path: Path) -> None:
     assert "0.16.0" in done.stdout
 
 
+MISTAKES: dict[str, tuple[dict[str, Any], dict[str, str]]] = {
+    "in the profile": (
+        {
+            "parallel": {"tp": 4},
+            "build": {"extra_args": ["--tp_size", "8"]},
+            "convert": {"extra_args": ["--no_such"]},
+        },
+        {
+            "GPUs": "4 ranks need 4 GPUs, found: 1",
+            "build options": "--tp_size",
+            "convert options": "--no_such",
+        },
+    ),
+    "on the machine": (
+        {
+            "paths": {"tensorrt_llm": "/nowhere/checkout"},
+            "model": {"dir": "/nowhere/model"},
+            "launch": {"env": {"PYTHONPATH": ""}},
+        },
+        {
+            "scripts": "/nowhere/checkout does not exist",
+            "model": "/nowhere/model does not exist",
+            "TensorRT-LLM": "no package tensorrt_llm",
+        },
+    ),
+}
+"""changes of a profile, and by check what doctor says of them"""
+
+
 @needs_mpi
-@pytest.mark.parametrize(
-    ("changes", "check", "said"),
-    [
-        pytest.param({"parallel": {"tp": 4}}, "GPUs", "4 ranks need 4 GPUs, found: 1", id="too few GPUs"),
-        pytest.param(
-            {"paths": {"tensorrt_llm": "/nowhere"}}, "scripts", "/nowhere does not exist", id="no scripts"
-        ),
-        pytest.param({"model": {"dir": "/nowhere"}}, "model", "/nowhere does not exist", id="no model"),
-        pytest.param(
-            {"launch": {"env": {"PYTHONPATH": ""}}},
-            "TensorRT-LLM",
-            "no package tensorrt_llm",
-            id="not installed",
-        ),
-        pytest.param(
-            {"build": {"extra_args": ["--tp_size", "8"]}}, "build options", "--tp_size", id="unknown option"
-        ),
-        pytest.param(
-            {"convert": {"extra_args": ["--no_such"]}}, "convert options", "--no_such", id="of convert"
-        ),
-    ],
-)
-def test_doctor_finds_what_would_fail(tmp_path: Path, changes: Any, check: str, said: str) -> None:
+@pytest.mark.parametrize("where", MISTAKES)
+def test_doctor_finds_all_that_would_fail(tmp_path: Path, where: str) -> None:
+    changes, expected = MISTAKES[where]
     done = command("doctor", profile_file(tmp_path, **changes))
     assert done.returncode == 1
-    assert findings(done)[check] == "FAIL", done.stdout
-    assert said in done.stdout
+    found = findings(done)
+    for check, said in expected.items():
+        assert found[check] == "FAIL", done.stdout
+        assert said in done.stdout
 
 
 def test_the_installed_script_decides_what_converting_takes(tmp_path: Path) -> None:
@@ -171,18 +182,3 @@ def test_the_result_of_the_workflow_is_imported() -> None:
     assert "257.84" in done.stdout
     listed = command("ls", "--json")
     assert json.loads(listed.stdout)["status"] == "finished"
-
-
-@needs_mpi
-@pytest.mark.mpi
-def test_an_imported_console_log_has_the_numbers_of_the_run(tmp_path: Path) -> None:
-    run_dir, _ = support.succeed(support.only_benchmark(tmp_path))
-    log = next(run_dir.glob("*-benchmark.log"))
-    measured = {row.metric: row.printed for row in support.final(run_dir).configurations[0].rows}
-
-    done = command("import", str(log))
-
-    assert done.returncode == 0, done.stderr
-    imported = load_report(Path(done.stderr.strip().splitlines()[-1]))
-    (configuration,) = imported.configurations
-    assert {row.metric: row.printed for row in configuration.rows} == measured

@@ -62,7 +62,7 @@ def failure_of(folder: Path, faults: str, **changes: Any) -> tuple[Path, ev.Fail
     return run_dir, state.failure
 
 
-@pytest.mark.parametrize("fault", first_of(BUILDING, 2))
+@pytest.mark.parametrize("fault", first_of(BUILDING))
 def test_converting_and_building(tmp_path: Path, fault: str) -> None:
     begin, remedy = BUILDING[fault]
     _, failure = failure_of(tmp_path, fault, stages=["convert", "build"])
@@ -71,7 +71,7 @@ def test_converting_and_building(tmp_path: Path, fault: str) -> None:
     assert failure.log == {"convert": "0-convert.log", "build": "1-build.log"}[fault.partition("=")[0]]
 
 
-@pytest.mark.parametrize("fault", first_of(LOADING, 2))
+@pytest.mark.parametrize("fault", first_of(LOADING))
 def test_loading(tmp_path: Path, fault: str) -> None:
     begin, remedy = LOADING[fault]
     stage = fault.partition("=")[0]
@@ -93,12 +93,22 @@ def test_an_exit_without_a_word(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("changes", "begin"),
     [
-        pytest.param({"dtype": "bfloat16"}, "the engine was built for another dtype", id="dtype"),
-        pytest.param({"ranks": 2}, "the engine was built for several ranks, but every rank", id="ranks"),
         pytest.param(
             {"plugin_config": {"multiple_profiles": True}},
             "the engine has several optimisation profiles",
             id="several profiles",
+        ),
+        pytest.param(
+            {"dtype": "bfloat16"},
+            "the engine was built for another dtype",
+            id="dtype",
+            marks=pytest.mark.slow,
+        ),
+        pytest.param(
+            {"ranks": 2},
+            "the engine was built for several ranks, but every rank",
+            id="ranks",
+            marks=pytest.mark.slow,
         ),
     ],
 )
@@ -197,7 +207,7 @@ def test_helpers_of_a_killed_rank_do_not_delay_the_end(tmp_path: Path, fault: st
     assert processes.find_tagged(run_dir.name) == []
 
 
-@pytest.mark.parametrize("fault", ["benchmark=mpi-hang", "benchmark=hang@3"])
+@pytest.mark.parametrize("fault", first_of(["benchmark=hang@3", "benchmark=mpi-hang"]))
 def test_what_hangs_silently_is_stopped_on_request(tmp_path: Path, fault: str) -> None:
     wanted = with_faults(
         tmp_path, fault, stages=["benchmark"], paths={"engine_dir": support.engine(tmp_path)}

@@ -9,19 +9,22 @@ from pathlib import Path
 import pytest
 
 from runner import events as ev
+from runner.archive.import_results import import_files
 from runner.engines.benchmark_line import results_in
 from runner.engines.registry import make_plan
 from runner.engines.run_answers import answers_in
+from runner.report.model import Report
 from runner.run import layout
 from tests import standins
 from tests.integration.trtllm import support
 from tests.integration.trtllm.support import only_benchmark, profile, stages, succeed
 from tests.runner.ranks.support import needs_mpi
+from tests.support.slow import first_of
 
 pytestmark = [needs_mpi, pytest.mark.mpi]
 
 
-@pytest.mark.parametrize("ranks", [1, 2])
+@pytest.mark.parametrize("ranks", first_of([2, 1]))
 def test_from_a_model_to_the_table(tmp_path: Path, ranks: int) -> None:
     oversubscribe = ["--oversubscribe"] if ranks > 1 else []  # a machine may have one core
     wanted = profile(tmp_path, parallel={"tp": ranks}, launch={"mpirun": {"args": oversubscribe}})
@@ -53,15 +56,32 @@ def test_from_a_model_to_the_table(tmp_path: Path, ranks: int) -> None:
     assert not any("asked for" in flag for flag in support.final(run_dir).flags)
 
 
-def test_two_configurations_each_have_their_own_numbers(tmp_path: Path) -> None:
-    wanted = only_benchmark(tmp_path, benchmark={"batch_size": [2, 4], "num_runs": 3})
+def test_an_engine_is_measured_imported_and_repeated_by_hand(tmp_path: Path) -> None:
+    """Two configurations, without a model; the log of the run and its commands give the same again."""
+    wanted = only_benchmark(tmp_path, model={"dir": None}, benchmark={"batch_size": [2, 4], "num_runs": 3})
     run_dir, state = succeed(wanted)
-    first, second = support.final(run_dir).configurations
-    assert (first.batch_size, second.batch_size) == (2, 4)
-    for configuration in (first, second):
+    assert {name for name, status in stages(state).items() if status == "ok"} == {"benchmark"}
+    report = support.final(run_dir)
+    assert [configuration.batch_size for configuration in report.configurations] == [2, 4]
+    for configuration in report.configurations:
         support.assert_table_is_what_was_printed(configuration)
         assert support.row(configuration, "latency_ms").n == 3
     assert state.results == 2
+
+    ((imported, _),) = import_files([next(run_dir.glob("*-benchmark.log"))])
+    assert printed_by(support.final(imported)) == printed_by(report)
+
+    again = subprocess.run(
+        [str(run_dir / "repro.sh")], cwd="/", capture_output=True, text=True, timeout=120, check=True
+    )
+    assert [values["batch_size"] for values in results_in(again.stdout)] == ["2", "4"]
+
+
+def printed_by(report: Report) -> list[dict[str, str]]:
+    """Metric -> number as printed, of each configuration."""
+    return [
+        {row.metric: row.printed for row in configuration.rows} for configuration in report.configurations
+    ]
 
 
 def test_csv_gives_the_same_table(tmp_path: Path) -> None:
@@ -85,6 +105,7 @@ def test_an_encoder_has_latency_and_no_tokens(tmp_path: Path) -> None:
         assert support.row(configuration, "tokens_per_sec").note == "an encoder generates no tokens"
 
 
+@pytest.mark.slow
 def test_an_encoder_decoder_is_measured_without_a_profiler(tmp_path: Path) -> None:
     folder = tmp_path / "both"
     for part in (folder / "encoder", folder / "decoder"):
@@ -113,6 +134,8 @@ def test_an_encoder_decoder_from_its_model_to_its_table(tmp_path: Path) -> None:
     assert not [event for event in support.events(run_dir) if isinstance(event, ev.Notice)], "as asked"
     (configuration,) = support.final(run_dir).configurations
     support.assert_table_is_what_was_printed(configuration)
+    assert support.row(configuration, "tokens_per_sec").value
+    assert support.row(configuration, "generation_time_ms").value is None, "it is measured without a profiler"
     # Both parts are in the cache.
     again = make_plan(wanted)
     assert [bool(stage.skip) for stage in again.stages] == [True, True, True, False, False]
@@ -138,10 +161,11 @@ def test_a_model_that_stops_early_is_flagged(tmp_path: Path) -> None:
     assert flag.startswith("stopped early: 3 decode steps instead of 5")
 
 
-def test_a_configuration_without_memory_is_skipped_with_a_notice(tmp_path: Path) -> None:
+def test_what_upstream_skips_is_said(tmp_path: Path) -> None:
+    """A batch without memory, and a shape that a plan would refuse: an abbreviated option goes past it."""
     wanted = only_benchmark(
         tmp_path,
-        benchmark={"batch_size": [2, 4]},
+        benchmark={"batch_size": [2, 4], "extra_args": ["--input_output_l=8,6;2000,6"]},
         launch={"env": {"TRTLLM_STANDIN_PREPARE_OOM": "4"}},
     )
     run_dir, state = succeed(wanted)
@@ -149,26 +173,15 @@ def test_a_configuration_without_memory_is_skipped_with_a_notice(tmp_path: Path)
         "the benchmark skipped configuration (4, 8, 6, 1.0): not enough GPU memory for it: CUDA out of memory"
     )
     assert said in support.notices(state)
+    beyond = [text for text in support.notices(state) if "inlen(2000) <= max_inlen(1024)" in text]
+    assert beyond
+    assert all("skipped" in text for text in beyond)
     report = support.final(run_dir)
     assert [configuration.batch_size for configuration in report.configurations] == [2]
     assert {said, "only 1 of 2 configurations were measured to the end"} <= set(report.flags)
 
 
-def test_a_shape_that_upstream_skips_is_said(tmp_path: Path) -> None:
-    """A plan refuses shapes beyond the engine; an abbreviated option goes past it."""
-    wanted = only_benchmark(tmp_path, benchmark={"extra_args": ["--input_output_l=8,6;2000,6"]})
-    _, state = succeed(wanted)
-    (said,) = [text for text in support.notices(state) if "skipped" in text]
-    assert "inlen(2000) <= max_inlen(1024)" in said
-
-
 # --- scripts and engines as they are found ----------------------------------------------------------------
-
-
-def test_starting_from_an_engine_needs_no_model(tmp_path: Path) -> None:
-    wanted = only_benchmark(tmp_path, model={"dir": None})
-    _, state = succeed(wanted)
-    assert {name for name, status in stages(state).items() if status == "ok"} == {"benchmark"}
 
 
 def test_stages_can_be_run_alone(tmp_path: Path) -> None:
@@ -202,12 +215,3 @@ def test_an_unknown_script_is_read_by_what_it_prints(tmp_path: Path) -> None:
     latency = support.row(configuration, "latency_ms")
     assert latency.value == float(latency.printed)
     assert latency.note == "as printed: no iterations were observed"
-
-
-def test_the_commands_of_a_run_can_be_repeated_by_hand(tmp_path: Path) -> None:
-    run_dir, _ = succeed(only_benchmark(tmp_path))
-    again = subprocess.run(
-        [str(run_dir / "repro.sh")], cwd="/", capture_output=True, text=True, timeout=120, check=True
-    )
-    (printed,) = results_in(again.stdout)
-    assert printed["batch_size"] == "2"
