@@ -64,6 +64,8 @@ def test_three_engines_on_one_shape(tmp_path: Path) -> None:
     assert "side by side: 4 at a time" in drawn
     assert "concurrency 4 64→16" in drawn
     assert msgspec.json.decode(msgspec.json.encode(found), type=Comparison) == found
+    other_load = compare(load_sides([first, bench(tmp_path, [4], count=30)]))
+    assert not other_load.pairs[0].configurations, "other numbers of requests are another load"
 
 
 @pytest.mark.slow
@@ -77,8 +79,3 @@ def test_runs_of_trtllm_bench_are_compared_with_each_other(tmp_path: Path) -> No
     assert headline is not None
     assert headline.metric == "output_tokens_per_sec"
     assert "concurrency 2 64→16" in as_text(found)
-
-
-def test_other_numbers_of_requests_are_another_load(tmp_path: Path) -> None:
-    found = compare(load_sides([bench(tmp_path, [2]), bench(tmp_path, [2], count=30)]))
-    assert not found.pairs[0].configurations

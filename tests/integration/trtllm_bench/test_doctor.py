@@ -104,20 +104,23 @@ def test_what_a_version_cannot_do_is_a_failed_check(tmp_path: Path) -> None:
         make_plan(wanted)
 
 
-@pytest.mark.parametrize(
-    ("probe", "name", "verdict", "said"),
-    [
-        ({"packages": {}}, "TensorRT-LLM", "fail", "required: 0.14 or later"),
-        ({"env": {"SLURM_JOB_ID": "7"}}, "spawning", "warn", "Slurm"),
-        ({"packages": {"tensorrt_llm": "1.2.1", "mpi4py": "3.1.6"}}, "spawning", "warn", "4.0 or later"),
-        ({"exists": {}}, "model", "fail", "does not exist"),
-    ],
-)
-def test_what_is_missing(tmp_path: Path, probe: dict[str, Any], name: str, verdict: str, said: str) -> None:
+MISSING: list[tuple[dict[str, Any], str, str, str]] = [
+    ({"packages": {}}, "TensorRT-LLM", "fail", "required: 0.14 or later"),
+    ({"env": {"SLURM_JOB_ID": "7"}}, "spawning", "warn", "Slurm"),
+    ({"packages": {"tensorrt_llm": "1.2.1", "mpi4py": "3.1.6"}}, "spawning", "warn", "4.0 or later"),
+    ({"exists": {}}, "model", "fail", "does not exist"),
+]
+"""what a probe found, and the check, its verdict and a part of its text"""
+
+
+def test_what_is_missing(tmp_path: Path) -> None:
     with_tokenizer(tmp_path)
-    found = checks(profile(tmp_path, "1.2.1", **PYTORCH), **probe)[name]
-    assert found.verdict == verdict
-    assert said in found.text
+    wanted = profile(tmp_path, "1.2.1", **PYTORCH)
+    facts = gather_facts(wanted)
+    for probe, name, verdict, said in MISSING:
+        found = checks(wanted, facts, **probe)[name]
+        assert found.verdict == verdict, found
+        assert said in found.text
 
 
 def test_model_checks_of_tokenizer_and_download(tmp_path: Path) -> None:
