@@ -9,6 +9,7 @@ import shutil
 import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import msgspec
 import pytest
@@ -27,7 +28,8 @@ from runner.sweep.spec import Slot, SweepSpec, axes_of
 from runner.sweep.sweep_runner import InOrder, SweepRunner
 from runner.util import paths, processes
 from runner.util.errors import UserError
-from tests.support.runs import single, state_of, wait_for, wait_until_ended
+from tests.support.reports import write_report_of
+from tests.support.runs import record, single, state_of, wait_for, wait_until_ended
 from tests.support.sweeps import LARGE, SMALL, started, sweep_of, tiny, written
 
 needs_torch = pytest.mark.skipif(
@@ -48,7 +50,14 @@ def no_process_left(home: Path) -> Iterator[None]:
 
 
 class Programs:
-    """In place of the launcher: runs of `programs/ranks.py`, each with its place in the sweep."""
+    """In place of the launcher: runs of `programs/ranks.py`, each with its place in the sweep.
+
+    The mode `live` is `ok` with a process of its own. Other runs that end by themselves are run once; later
+    ones have the same log.
+    """
+
+    logs: ClassVar[dict[str, bytes]] = {}
+    """the log of an ended run by its mode"""
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *modes: str) -> None:
         self.modes = list(modes)
@@ -60,9 +69,18 @@ class Programs:
         mode = self.modes.pop(0) if self.modes else "ok"
         if mode == "refused":
             raise UserError("no such model")
-        plan = msgspec.structs.replace(single(mode), sweep=sweep)
+        plan = msgspec.structs.replace(single("ok" if mode == "live" else mode), sweep=sweep)
         run_dir = paths.runs_dir() / layout.new_run_id("tiny")
-        launcher.launch(run_dir, plan, "name: tiny\n")
+        if mode not in ("ok", "raise"):
+            launcher.launch(run_dir, plan, "name: tiny\n")
+        elif mode in self.logs:
+            record(run_dir, plan, [])
+            (run_dir / layout.EVENTS).write_bytes(self.logs[mode])
+            write_report_of(run_dir, plan)
+        else:
+            launcher.launch(run_dir, plan, "name: tiny\n")
+            wait_until_ended(run_dir)
+            self.logs[mode] = (run_dir / layout.EVENTS).read_bytes()
         return run_dir
 
 
@@ -147,7 +165,7 @@ def test_a_run_that_cannot_be_started_is_a_failed_cell(programs: Callable[..., P
 def test_a_resumption_measures_the_rest_and_adopts_a_run(
     programs: Callable[..., Programs],
 ) -> None:
-    fake = programs()
+    fake = programs("live")
     sweep = of_programs(3)
     path = written(sweep, SweepBegun(wall=1e9))
     run_dir = fake.start(tiny(), gpu_hz=0, sweep=SweepMembership(sweep=path.name, cell=0))
@@ -164,7 +182,7 @@ def test_a_resumption_measures_the_rest_and_adopts_a_run(
 def test_an_unlogged_run_of_a_killed_runner_is_taken_over(
     programs: Callable[..., Programs],
 ) -> None:
-    fake = programs()
+    fake = programs("live")
     sweep = of_programs(2)
     path = written(sweep, SweepBegun(wall=1e9))
     run_dir = fake.start(tiny(), gpu_hz=0, sweep=SweepMembership(sweep=path.name, cell=0))
