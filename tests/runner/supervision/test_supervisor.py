@@ -66,16 +66,12 @@ def test_a_run_that_works_is_finished_with_its_report() -> None:
     latency = next(row for row in final.configurations[0].rows if row.metric == "latency_ms")
     assert (latency.value, latency.n, latency.printed) == (11.0, 30, "11.0")
 
-
-def test_nothing_changes_in_a_finished_directory() -> None:
-    run_dir = start(single("ok"))
-    wait_until_ended(run_dir)
     before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
-
     assert read_entries()[0].status == "finished"
     recover(run_dir)
-
-    assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")} == before, (
+        "nothing changes any more"
+    )
 
 
 def test_the_raw_log_is_kept_verbatim_whatever_a_rank_prints() -> None:
@@ -137,8 +133,13 @@ def test_a_program_that_does_not_exist_is_said_in_words() -> None:
     assert cause == "stage benchmark cannot start: /nonexistent/python: No such file or directory"
 
 
-def test_stop_ends_a_run_and_says_who_asked() -> None:
-    run_dir = start(single("slow"))
+def helper_of(run_dir: Path) -> int:
+    """The process that rank 0 has left."""
+    return int((run_dir / layout.RANKS / "0" / "helper.0").read_text())
+
+
+def test_stop_ends_a_run_and_a_helper_started_meanwhile() -> None:
+    run_dir = start(single("late-helper"))
     wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
 
     liveness.request_stop(run_dir, "a test")
@@ -148,18 +149,6 @@ def test_stop_ends_a_run_and_says_who_asked() -> None:
     assert state.stopping is not None
     assert state.stopping.by == "a test"
     assert load_report(run_dir).status == "stopped"
-
-
-def helper_of(run_dir: Path) -> int:
-    """The process that rank 0 has left."""
-    return int((run_dir / layout.RANKS / "0" / "helper.0").read_text())
-
-
-def test_a_helper_started_during_a_stop_is_ended() -> None:
-    run_dir = start(single("late-helper"))
-    wait_for(lambda: bool(state_of(run_dir).configurations), "the first configuration")
-    liveness.request_stop(run_dir, "a test")
-    assert wait_until_ended(run_dir).status == "stopped"
     assert processes.start_time(helper_of(run_dir)) is None
 
 
@@ -250,21 +239,14 @@ def test_two_runs_on_one_device_wait_for_each_other() -> None:
     queued = state_of(second).queued
     assert queued is not None
     assert (queued.device, queued.holder) == ("cpu", first.name)
+    third = start(single("ok", devices=["cpu"]))
+    wait_for(lambda: state_of(third).status == "queued", "the third run to queue")
+    liveness.request_stop(third, "a test")
+    assert wait_until_ended(third).status == "stopped", "a run that waits can be stopped"
+    assert state_of(first).running
     liveness.request_stop(first, "a test")
     assert wait_until_ended(first).status == "stopped"
     assert wait_until_ended(second).status == "finished"
-
-
-def test_a_queued_run_can_be_stopped() -> None:
-    first = start(single("slow", devices=["cpu"]))
-    wait_for(lambda: bool(state_of(first).stages), "the first run's stage")
-    second = start(single("ok", devices=["cpu"]))
-    wait_for(lambda: state_of(second).status == "queued", "the second run to queue")
-
-    liveness.request_stop(second, "a test")
-
-    assert wait_until_ended(second).status == "stopped"
-    assert state_of(first).running
 
 
 def test_a_device_that_cannot_be_locked_is_told() -> None:
