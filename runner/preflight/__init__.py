@@ -59,7 +59,7 @@ def _job_checks(profile: Profile) -> Iterator[Check]:
         yield Check("plan", "fail", str(error))
         return
     assert request is not None, "such a profile has the section launch.slurm"
-    yield from job_checks(request)
+    yield from job_checks(request, profile)
 
 
 def _checks(profile: Profile | None, facts: MachineFacts) -> Iterator[Check]:

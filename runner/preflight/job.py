@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 from runner.engines.check import Check
 from runner.engines.slurm.programs import Answer, ask
+from runner.engines.slurm.pyxis import ENV_OPTION, IMAGE_OPTION, srun_help
 from runner.engines.slurm.script import preview
 from runner.engines.slurm.srun import mode_of
 from runner.plan.job_request import JobRequest
@@ -28,7 +29,7 @@ def waits_for_nodes(profile: Profile) -> bool:
     return slurm is not None and mode_of(slurm) != "allocation"
 
 
-def job_checks(request: JobRequest) -> Iterator[Check]:
+def job_checks(request: JobRequest, profile: Profile) -> Iterator[Check]:
     """Yield what this machine can tell of a job before it is submitted; asks the controller of Slurm."""
     program = "sbatch" if request.mode == "sbatch" else "srun"
     version = ask([program, "--version"])
@@ -37,10 +38,32 @@ def job_checks(request: JobRequest) -> Iterator[Check]:
         yield Check("slurm", "fail", version.problem, fix)
         return
     yield Check("slurm", "pass", version.output.strip())
+    slurm = profile.launch.slurm
+    if slurm is not None and slurm.container is not None:
+        yield pyxis_check(srun_help(), list(profile.launch.env))
     if request.mode == "sbatch":
         tested = ask(["sbatch", "--test-only"], stdin=preview(request))
         yield trial_check(tested, time.time())
         yield from shared_check(file_system_of(paths.runs_dir()))
+
+
+def pyxis_check(options: str, variables: list[str]) -> Check:
+    """Return whether srun starts containers, and gives them the variables of a profile.
+
+    Args:
+        options: what `srun --help` prints.
+        variables: names in `launch.env`.
+    """
+    if IMAGE_OPTION not in options:
+        text = f"srun has no option {IMAGE_OPTION}: there is no pyxis, which launch.slurm.container needs"
+        fix = "ask for pyxis on this cluster, or remove launch.slurm.container"
+        return Check("pyxis", "fail", text, fix)
+    if variables and ENV_OPTION not in options:
+        text = (
+            f"older than {ENV_OPTION}: what the image sets itself keeps its value, whatever launch.env says"
+        )
+        return Check("pyxis", "warn", text, f"see that the image does not set {', '.join(variables)}")
+    return Check("pyxis", "pass", "starts the stages in the image")
 
 
 def trial_check(tested: Answer, now: float) -> Check:

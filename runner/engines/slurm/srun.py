@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from runner.engines.mpi import default_python
+from runner.engines.slurm.pyxis import container_argv, with_first_on_path
 from runner.plan.job_request import JobMode, JobRequest
 from runner.plan.node_launch import NodeLaunch
 from runner.schema.slurm import Slurm
@@ -25,6 +26,10 @@ class Place:
     """working directory, also in a container"""
     mounts: Sequence[str]
     """folders that a container sees at the same path"""
+    variables: Sequence[str] = ()
+    """names of variables that the profile sets, which a container gets whatever its image sets"""
+    first_on_path: str = ""
+    """folder in a container whose programs are found before those of its image; empty: none"""
 
 
 def is_inside_job(environ: Mapping[str, str] = os.environ) -> bool:
@@ -124,16 +129,12 @@ def _per_node(slurm: Slurm, ranks: int) -> int:
 
 
 def _container(slurm: Slurm, place: Place) -> list[str]:
-    """Return the options of pyxis."""
-    inside = slurm.container
-    if inside is None:
+    """Return the options of pyxis, and what the program is started through."""
+    if slurm.container is None:
         return []
-    folders = [f"{mount}:{mount}" for mount in dict.fromkeys((*place.mounts, RANK_PROGRAMS))]
-    return [
-        f"--container-image={inside.image}",
-        f"--container-mounts={','.join([*folders, *inside.mounts])}",
-        f"--container-workdir={place.workdir}",
-    ]
+    folders = [*place.mounts, RANK_PROGRAMS]
+    options = container_argv(slurm.container, place.workdir, folders, place.variables)
+    return [*options, *with_first_on_path(place.first_on_path)]
 
 
 def _outside_of_nodes(mode: JobMode) -> bool:

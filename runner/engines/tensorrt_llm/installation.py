@@ -31,12 +31,19 @@ class ContainerLaunch(AnyLaunch, Protocol):
 
 def python_of(launch: ContainerLaunch) -> str:
     """Return the interpreter that TensorRT-LLM is installed for."""
-    inside = launch.container is not None or (launch.slurm is not None and launch.slurm.container is not None)
+    inside = launch.container is not None or _is_in_image(launch)
     return launch.python or ("python3" if inside else default_python())
+
+
+def _is_in_image(launch: ContainerLaunch) -> bool:
+    """Check whether Slurm starts the stages in an image, whose files are not visible from outside."""
+    return launch.slurm is not None and launch.slurm.container is not None
 
 
 def program_of(name: str, launch: ContainerLaunch, python: str, file_system: FileSystem) -> str:
     """Return the program next to the interpreter, else the one on PATH."""
+    if _is_in_image(launch):
+        return name
     folder = os.path.dirname(python)
     neighbour = f"{folder}/{name}"
     if folder and file_system.read(neighbour) is not None:
@@ -47,7 +54,9 @@ def program_of(name: str, launch: ContainerLaunch, python: str, file_system: Fil
 
 
 def installed_version(launch: ContainerLaunch, python: str) -> str:
-    """Return the version of the installed package tensorrt_llm; empty when it is not installed."""
+    """Return the version of the installed package tensorrt_llm; empty: it is not installed, or not known."""
+    if _is_in_image(launch):
+        return ""
     inside = launch.container
     argv = container.argv_inside(inside, [python, "-c", _METADATA], launch.env)
     return _ask(argv, container.env_outside(inside, launch.env))

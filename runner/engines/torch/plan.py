@@ -94,7 +94,8 @@ def _srun(profile: TorchProfile, run_dir: str, weights: str) -> list[str]:
     slurm, tp, on_gpu = profile.launch.slurm, profile.parallel.tp, profile.model.device == "cuda"
     assert slurm is not None
     mounts = [run_dir, *([weights] if weights else []), *([str(tiles_dir())] if on_gpu else [])]
-    return ranks_argv(slurm, Place(run_dir, mounts), tp, gpus=tp if on_gpu else 0)
+    place = Place(run_dir, mounts, list(profile.launch.env))
+    return ranks_argv(slurm, place, tp, gpus=tp if on_gpu else 0)
 
 
 def _smoke(profile: TorchProfile, prompt: str) -> list[str]:

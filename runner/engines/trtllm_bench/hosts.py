@@ -42,7 +42,9 @@ def rank_launch(profile: BenchProfile, installation: BenchInstallation) -> RankL
     mpirun = _open_mpirun(section, python) if is_several(section) else _NOT_USED
     inside = installation.container
     env = ENV | launch_env(mpirun, section) | profile.launch.env
-    if is_several(section) or profile.launch.slurm is not None:
+    slurm = profile.launch.slurm
+    # PATH of this machine says nothing about an image.
+    if is_several(section) or (slurm is not None and slurm.container is None):
         env |= _path_env(profile, installation)
     if is_several(section):
         env = container.env_outside(inside, env)

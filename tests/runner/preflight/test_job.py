@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from runner.engines.slurm.programs import Answer
-from runner.preflight.job import shared_check, trial_check
+from runner.preflight.job import pyxis_check, shared_check, trial_check
 from runner.util.file_systems import file_system_of
 
 
@@ -30,6 +30,14 @@ def test_verdict_of_slurm_is_the_check(answer: Answer, verdict: str, text: str) 
     found = trial_check(answer, 1795974600.0)
     assert found.verdict == verdict
     assert text in found.text
+
+
+def test_a_container_needs_pyxis_and_its_variables_a_newer_one() -> None:
+    image, env = "--container-image=PATH", "--container-env=NAME"
+    assert [pyxis_check(options, ["A"]).verdict for options in ("", image, f"{image} {env}")] == [
+        *("fail", "warn", "pass")
+    ]
+    assert pyxis_check(image, []).verdict == "pass"
 
 
 def test_local_disk_is_a_warning_and_a_shared_one_is_not() -> None:

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from runner.engines.registry import make_plan
+from runner.engines.slurm import pyxis
 from runner.engines.slurm.script import job_script
+from runner.util.errors import UserError
 from runner.plan.plan import Plan
 from runner.profile.yaml_file import load_text
 
@@ -86,9 +88,37 @@ def test_tasks_become_the_ranks_of_trtllm_bench() -> None:
     assert benchmark.argv[index + 2].endswith("/launched_command.py")
     assert benchmark.argv[index + 3].endswith("trtllm-bench")
     mounts = next(word for word in benchmark.argv if word.startswith("--container-mounts="))
-    assert mounts.startswith("--container-mounts=/runs/r:/runs/r,")
-    assert mounts.endswith(",/m:/m")
+    # The profile may mount a folder read-only that contains the run directory.
+    assert mounts.startswith("--container-mounts=/m:/m,/runs/r:/runs/r,")
     assert dataset.argv[index] == "python3"
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"), [("--container-env=NAME[,NAME...]", ["--container-env=A"]), ("", [])]
+)
+def test_an_image_keeps_no_value_of_a_variable(
+    options: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pyxis, "srun_help", lambda: options)
+    argv = planned(TORCH, "{container: {image: t.sqsh}}, env: {A: b}").stages[0].argv
+    assert [word for word in argv if word.startswith("--container-env")] == expected
+
+
+def test_programs_in_an_image_are_those_of_its_interpreter() -> None:
+    launch = "{container: {image: t.sqsh}}, python: /opt/x/bin/python3"
+    first = ["sh", "-c", 'PATH=$0:$PATH; exec "$@"', "/opt/x/bin"]
+    for profile, program in ((BENCH, "trtllm-bench"), (TRTLLM, "trtllm-build")):
+        for stage in planned(profile, launch).stages:
+            start = stage.argv.index("sh")
+            assert stage.argv[start : start + 4] == first
+            assert not any(word.endswith(f"/{program}") for word in stage.argv)
+            assert "PATH" not in stage.env
+
+
+def test_a_folder_that_pyxis_cannot_mount_is_refused() -> None:
+    profile = f"{TRTLLM}paths: {{work: '/my work'}}\n"
+    with pytest.raises(UserError, match="pyxis cannot mount /my work, because its path has ' '"):
+        planned(profile, "{container: {image: t.sqsh}}")
 
 
 def test_stages_of_one_process_get_one_task() -> None:
