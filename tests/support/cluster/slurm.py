@@ -53,6 +53,7 @@ SlurmdTimeout=10
 MessageTimeout=5
 SchedulerParameters=bf_interval=1,sched_interval=2
 PropagateResourceLimits=NONE
+PlugStackConfig={folder}/plugstack.conf
 GresTypes=gpu
 NodeName=node[1-{nodes}] CPUs={cpus} Boards=1 SocketsPerBoard=1 CoresPerSocket={cpus} ThreadsPerCore=1 \
 RealMemory={memory} Gres=gpu:{gpus}
@@ -83,6 +84,8 @@ class Slurm:
     environment: Mapping[str, str] = field(default_factory=dict)
     accounting: bool = False
     """keep records of jobs in a database"""
+    plugins: Sequence[Path] = ()
+    """plugins for srun and slurmstepd that are needed, such as pyxis"""
     cluster: Cluster = field(init=False)
     _stack: ExitStack = field(default_factory=ExitStack, init=False)
 
@@ -200,6 +203,8 @@ class Slurm:
         for number in range(GPUS):
             # Slurm takes character devices only.
             os.mknod(folder / "dev" / f"nvidia{number}", 0o20666, os.makedev(1, 3))
+        required = "".join(f"required {plugin}\n" for plugin in self.plugins)
+        (folder / "plugstack.conf").write_text(required)
         (folder / "gres.conf").write_text(f"Name=gpu File={folder}/dev/nvidia[0-{GPUS - 1}]\n")
 
     def _start_munge(self, folder: Path) -> None:

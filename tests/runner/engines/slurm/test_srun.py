@@ -9,9 +9,9 @@ import pytest
 from runner.engines.registry import make_plan
 from runner.engines.slurm import pyxis
 from runner.engines.slurm.script import job_script
-from runner.util.errors import UserError
 from runner.plan.plan import Plan
 from runner.profile.yaml_file import load_text
+from runner.util.errors import UserError
 
 TORCH = """
 engine: torch
