@@ -119,8 +119,13 @@ KNOWN_OF_ANY: tuple[KnownFailure, ...] = (
         "keep runs on a file system that every node sees: TRTBENCH_HOME",
     ),
     known_failure(
-        r"pyxis: (?P<detail>failed to (?:import docker image|create container filesystem)"
-        r"|couldn't start container)",
+        r"pyxis: failed to import docker image",
+        "pyxis could not import the image from its registry",
+        "the raw log has the messages of enroot; or import it once and give the path of the squashfs file",
+        sums_up=True,
+    ),
+    known_failure(
+        r"pyxis: (?:failed to create container filesystem|couldn't start container)",
         "pyxis could not start the container",
         "see whether enroot works on the nodes: `srun enroot version`",
         sums_up=True,

@@ -62,6 +62,11 @@ def installed_version(launch: ContainerLaunch, python: str) -> str:
     return _ask(argv, container.env_outside(inside, launch.env))
 
 
+def why_unknown(launch: ContainerLaunch, python: str) -> str:
+    """Return why the installed package states no version."""
+    return "the image was not opened" if _is_in_image(launch) else f"no package in {python}"
+
+
 def version_of_tree(source: bytes) -> str:
     """Return the version that `tensorrt_llm/version.py` states; empty when it states none."""
     for line in source.decode(errors="replace").splitlines():

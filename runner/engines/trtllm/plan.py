@@ -19,6 +19,7 @@ from runner.engines.mpi import RankLaunch
 from runner.engines.slurm.srun import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.devices import devices_of_nodes, gpus_of, host_notes
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
+from runner.engines.tensorrt_llm.installation import why_unknown
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
 from runner.engines.tensorrt_llm.options import Options, to_argv
 from runner.engines.tensorrt_llm.versions import FIRST, LAST, why_unsupported
@@ -160,8 +161,9 @@ class TrtllmPlanner:
     def _notes(self) -> list[str]:
         version, notes = self.installation.version, []
         if version is None:
+            why = why_unknown(self.profile.launch, self.installation.python)
             notes.append(
-                f"the version of TensorRT-LLM is not known (no package in {self.installation.python}, none in"
+                f"the version of TensorRT-LLM is not known ({why}, none in"
                 f" {self.profile.paths.tensorrt_llm}); the commands are those of {FIRST} to {LAST}"
             )
         return notes

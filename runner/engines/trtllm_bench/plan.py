@@ -21,6 +21,7 @@ from runner.engines.mpi import RankLaunch
 from runner.engines.slurm.srun import Place
 from runner.engines.tensorrt_llm.devices import devices_of_nodes, host_notes
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
+from runner.engines.tensorrt_llm.installation import why_unknown
 from runner.engines.tensorrt_llm.options import to_argv
 from runner.engines.tensorrt_llm.versions import Version
 from runner.engines.trtllm_bench import dataset as bench_dataset
@@ -160,9 +161,9 @@ class BenchPlanner:
         profile, notes = self.profile, []
         version = self.tool.version
         if self.installation.version is None:
+            why = why_unknown(profile.launch, self.installation.python)
             notes.append(
-                "the version of TensorRT-LLM is not known (no package in"
-                f" {self.installation.python}); the commands are those of {version}"
+                f"the version of TensorRT-LLM is not known ({why}); the commands are those of {version}"
             )
         if profile.model.dir and profile.selects("build") and not self.tool.has("group", "model_path"):
             notes.append(

@@ -258,7 +258,7 @@ def test_a_registry_that_refuses_an_image_is_the_cause() -> None:
     said = "slurmstepd: error: pyxis: "
     url = "https://registry-1.docker.io/v2/x/y/manifests/1"
     output = f"{said}failed to import docker image\n{said}printing enroot log file:\n"
-    assert cause_of(output) == "pyxis could not start the container (failed to import docker image)"
+    assert cause_of(output) == "pyxis could not import the image from its registry"
     output += f"{said}    [INFO] Fetching image manifest\n"
     output += f"{said}    [ERROR] URL {url} returned error code: 401 Unauthorized\n"
     assert cause_of(output) == (

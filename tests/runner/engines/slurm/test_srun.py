@@ -113,6 +113,7 @@ def test_programs_in_an_image_are_those_of_its_interpreter() -> None:
             assert stage.argv[start : start + 4] == first
             assert not any(word.endswith(f"/{program}") for word in stage.argv)
             assert "PATH" not in stage.env
+        assert "the image was not opened" in " ".join(planned(profile, launch).notes)
 
 
 def test_a_folder_that_pyxis_cannot_mount_is_refused() -> None:
