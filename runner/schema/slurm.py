@@ -15,15 +15,17 @@ SlurmMode = Literal["sbatch", "srun", "allocation"]
 SlurmMpi = Literal["pmix", "pmi2"]
 _TIME = re.compile(r"\d+(:[0-5]?\d){0,2}|\d+-\d+(:[0-5]?\d){0,2}")
 _NAME = re.compile(r"[^\s\"'\\]+")
-_MOUNT = re.compile(r"[^\s,:]+:[^\s,:]+(:[^\s,:]+)?")
-"""pyxis divides mounts at commas and colons, and enroot at spaces"""
+_MOUNT = re.compile(r"(?:/{0}*|tmpfs|umount):/{0}*(?::{0}+)?".format(r"[^\s,:\"'\\$`]"))
+"""pyxis divides mounts at commas and colons and quotes them for a shell, and enroot divides at spaces"""
+_FILE = re.compile(r"(?!/).*\.(?:sqsh|squashfs)")
+"""A file that pyxis would take for an image in a registry, because the path is not absolute"""
 
 
 class SlurmContainer(Section, frozen=True):
     """A container that pyxis starts the ranks in."""
 
     image: Annotated[
-        str, Meta(description="image for srun --container-image: a file.sqsh, or registry#image:tag")
+        str, Meta(description="image for srun --container-image: /DIR/FILE.sqsh, or registry#image:tag")
     ]
     mounts: Annotated[
         list[str],
@@ -91,8 +93,16 @@ def slurm_problems(slurm: Slurm | None, ranks: int, container: object = None) ->
             yield Problem(f"launch.slurm.extra[{index}]", text)
     for index, mount in enumerate(slurm.container.mounts if slurm.container is not None else ()):
         if not _MOUNT.fullmatch(mount):
-            text = "not a mount of pyxis; allowed: HOST:CONTAINER or HOST:CONTAINER:FLAG+FLAG, without commas"
+            text = (
+                "not a mount of pyxis; allowed: /HOST:/CONTAINER or /HOST:/CONTAINER:FLAG+FLAG,"
+                " without spaces, commas, quotes, $ and backslashes"
+            )
             yield Problem(f"launch.slurm.container.mounts[{index}]", text)
+    if slurm.container is not None and _FILE.fullmatch(slurm.container.image):
+        text = (
+            f"a file needs an absolute path, or it is looked for in a registry: /DIR/{slurm.container.image}"
+        )
+        yield Problem("launch.slurm.container.image", text)
     yield from _layout_problems(slurm, ranks)
 
 

@@ -19,6 +19,9 @@ from runner.schema.slurm import Slurm, SlurmContainer, slurm_problems
         ({"extra": ["--exclude=n[1-2]", "exclusive"]}, 1, "extra[1]"),
         ({"container": SlurmContainer("t", ["/a:/b:ro+rprivate", "/m"])}, 1, "container.mounts[1]"),
         ({"container": SlurmContainer("t", ["/a:/a,/b:/b"])}, 1, "container.mounts[0]"),
+        ({"container": SlurmContainer("r#t:1", ["tmpfs:/t", "data:/data"])}, 1, "container.mounts[1]"),
+        ({"container": SlurmContainer("/t.sqsh", ["/$USER:/b"])}, 1, "container.mounts[0]"),
+        ({"container": SlurmContainer("./t.sqsh")}, 1, "container.image"),
         ({"nodes": 3}, 8, "nodes"),
         ({"nodes": 2, "ntasks_per_node": 8}, 8, "ntasks_per_node"),
     ],
@@ -45,7 +48,7 @@ def test_section_is_read_from_a_profile() -> None:
         model: {name: meta-llama/Llama-3.1-405B, dir: /models/405b}
         parallel: {tp: 8, pp: 2}
         benchmark: {backend: pytorch}
-        launch: {slurm: {nodes: 2, time: "1:30:00", container: {image: trtllm.sqsh}}}
+        launch: {slurm: {nodes: 2, time: "1:30:00", container: {image: /trtllm.sqsh}}}
     """
     slurm: Slurm = load_text(text, "t.yaml").launch.slurm  # type: ignore[assignment]
     assert (slurm.mode, slurm.nodes, slurm.time, slurm.mpi) == ("sbatch", 2, "1:30:00", "pmix")

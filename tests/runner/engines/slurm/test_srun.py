@@ -80,7 +80,7 @@ def test_an_allocation_is_used_in_every_mode(monkeypatch: pytest.MonkeyPatch) ->
 
 
 def test_tasks_become_the_ranks_of_trtllm_bench() -> None:
-    dataset, benchmark = planned(BENCH, "{nodes: 2, container: {image: t.sqsh, mounts: [/m:/m]}}").stages
+    dataset, benchmark = planned(BENCH, "{nodes: 2, container: {image: /t.sqsh, mounts: [/m:/m]}}").stages
     assert "trtllm-llmapi-launch" not in " ".join(dataset.argv)
     assert "--ntasks=1" in dataset.argv
     assert "--ntasks=16" in benchmark.argv
@@ -100,12 +100,12 @@ def test_an_image_keeps_no_value_of_a_variable(
     options: str, expected: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(pyxis, "srun_help", lambda: options)
-    argv = planned(TORCH, "{container: {image: t.sqsh}}, env: {A: b}").stages[0].argv
+    argv = planned(TORCH, "{container: {image: /t.sqsh}}, env: {A: b}").stages[0].argv
     assert [word for word in argv if word.startswith("--container-env")] == expected
 
 
 def test_programs_in_an_image_are_those_of_its_interpreter() -> None:
-    launch = "{container: {image: t.sqsh}}, python: /opt/x/bin/python3"
+    launch = "{container: {image: /t.sqsh}}, python: /opt/x/bin/python3"
     first = ["sh", "-c", 'PATH=$0:$PATH; exec "$@"', "/opt/x/bin"]
     for profile, program in ((BENCH, "trtllm-bench"), (TRTLLM, "trtllm-build")):
         for stage in planned(profile, launch).stages:
@@ -119,7 +119,7 @@ def test_programs_in_an_image_are_those_of_its_interpreter() -> None:
 def test_a_folder_that_pyxis_cannot_mount_is_refused() -> None:
     profile = f"{TRTLLM}paths: {{work: '/my work'}}\n"
     with pytest.raises(UserError, match="pyxis cannot mount /my work, because its path has ' '"):
-        planned(profile, "{container: {image: t.sqsh}}")
+        planned(profile, "{container: {image: /t.sqsh}}")
 
 
 def test_stages_of_one_process_get_one_task() -> None:
