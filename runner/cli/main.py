@@ -1,4 +1,4 @@
-"""The command `trtbench-tui`. Light to import: each command imports what it needs when it runs."""
+"""The command `trtbench-tui`. Light to import: only the command that is given is imported and parsed."""
 
 from __future__ import annotations
 
@@ -9,27 +9,9 @@ import io
 import os
 import sys
 from collections.abc import Callable, Sequence
+from importlib import import_module
 
 from runner import VERSION
-from runner.cli import (
-    archive,
-    assertions,
-    baseline,
-    compare,
-    completion_command,
-    export,
-    history,
-    machine,
-    metrics,
-    profiles,
-    published,
-    run_logs,
-    runs,
-    serve,
-    sweeps,
-    tune,
-    verify,
-)
 from runner.cli.dashboard import open_dashboard
 from runner.cli.examples import add_examples
 from runner.cli.options import CommandParser, SubCommands, add_host_option, add_theme_option
@@ -51,6 +33,18 @@ COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
     "profiles, machine and setup": ("profiles", "doctor", "gpus", "serve", "completion"),
 }
 """Headings of `--help` and the commands below each, in the order in which they are printed."""
+FAMILIES = {
+    "run": "runs", "attach": "runs", "stop": "runs", "show": "runs", "replay": "runs",
+    "logs": "run_logs", "wait": "run_logs",
+    "sweep": "sweeps", "ab": "sweeps", "sweeps": "sweeps",
+    "tune": "tune", "compare": "compare", "baseline": "baseline", "check": "assertions",
+    "ls": "history", "trend": "history", "tag": "history", "note": "history", "rename": "history",
+    "rm": "history", "trash": "history",
+    "export": "export", "archive": "archive", "import": "archive", "published": "published",
+    "verify": "verify", "profiles": "profiles", "metrics": "metrics",
+    "doctor": "machine", "gpus": "machine", "serve": "serve", "completion": "completion_command",
+}  # fmt: skip
+"""Each command, and the module of `runner.cli` that adds it to the parser."""
 
 ARGUMENTS = {
     "RUN": "id, part of the id, name or directory of a run; or `last`",
@@ -105,20 +99,18 @@ def _report_crash(error: BaseException) -> ExitCode:
 
 
 def _run(argv: Sequence[str] | None) -> int:
-    options = metrics.expand_help_topic(list(sys.argv[1:] if argv is None else argv))
-    parser = build_parser()
+    options = _expand_help_topic(list(sys.argv[1:] if argv is None else argv))
     code: int = ExitCode.OK
     try:
         if "_ARGCOMPLETE" in os.environ:  # a shell asks at Tab; other commands do not import argcomplete
             from runner.cli.completion import complete
 
-            complete(parser)
+            complete(build_parser())
         if options == [SERVE_STDIO]:
             from runner.fleet.stdio import serve_stdio
 
             return serve_stdio()
-        _check_command(parser, options)
-        arguments = parser.parse_args(options)
+        arguments = _parse(options)
         if os.environ.get("TRTBENCH_LOG"):  # `logging` takes time to import
             from runner.util.logs import set_up_logging
 
@@ -149,11 +141,33 @@ def _run(argv: Sequence[str] | None) -> int:
         return ExitCode.INTERRUPTED
 
 
-def _check_command(parser: argparse.ArgumentParser, options: Sequence[str]) -> None:
-    """Refuse an unknown command and name the nearest ones; argparse would list all of them.
+def _expand_help_topic(arguments: list[str]) -> list[str]:
+    """Replace `help TOPIC` and `--help TOPIC` by the command that answers them; return others unchanged."""
+    if not arguments or arguments[0] not in ("help", "-h", "--help"):
+        return arguments
+    topic = arguments[1:]
+    if topic[:1] == ["metrics"]:
+        return topic
+    return [*topic, "--help"]
+
+
+def _parse(options: Sequence[str]) -> argparse.Namespace:
+    """Parse the arguments; only the command that they name is imported.
 
     Raises:
         UserError: there is no such command.
+    """
+    word = _command_word(options)
+    families = [FAMILIES[word]] if word else []
+    # Without a command, options may ask for help or be wrong.
+    return build_parser(families if word or not options else None).parse_args(options)
+
+
+def _command_word(options: Sequence[str]) -> str:
+    """Return the command in the arguments; empty: there is none.
+
+    Raises:
+        UserError: it is unknown. The message names the nearest ones; argparse would list all of them.
     """
     words = iter(options)
     for word in words:
@@ -162,16 +176,17 @@ def _check_command(parser: argparse.ArgumentParser, options: Sequence[str]) -> N
         elif not word.startswith("-"):
             break
     else:
-        return
-    known = next(action.choices for action in parser._actions if isinstance(action, SubCommands))
-    if word not in known:
+        return ""
+    if word not in FAMILIES:
         from difflib import get_close_matches
 
-        nearest = ", ".join(get_close_matches(word, list(known), n=NEAREST, cutoff=0.0))
+        known = [name for group in COMMAND_GROUPS.values() for name in group]
+        nearest = ", ".join(get_close_matches(word, known, n=NEAREST, cutoff=0.0))
         raise UserError(
             f"there is no command {word!r}; the nearest are {nearest}",
             hint="`trtbench-tui --help` lists all commands",
         )
+    return word
 
 
 def _print_error(sentence: str) -> None:
@@ -203,8 +218,12 @@ def _set_output_errors() -> None:
         sys.stdout.reconfigure(errors="surrogateescape" if utf8 else "replace")
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Return the parser of the whole command line."""
+def build_parser(families: Sequence[str] | None = None) -> argparse.ArgumentParser:
+    """Return the parser of the command line.
+
+    Args:
+        families: modules of the commands to parse; None: all, which takes a twentieth of a second.
+    """
     parser: argparse.ArgumentParser = CommandParser(
         prog="trtbench-tui",
         usage="%(prog)s [-h] [--version] [--theme THEME] [--host HOSTS]\n" + " " * 20 + "[COMMAND ...]",
@@ -218,27 +237,10 @@ def build_parser() -> argparse.ArgumentParser:
     parser.set_defaults(command=open_dashboard, without_runs=False, on_hosts=None)
     # The description lists the commands in groups; argparse can print one list only.
     commands = parser.add_subparsers(metavar="COMMAND", prog=parser.prog, help=argparse.SUPPRESS)
-    for family in (
-        runs,
-        run_logs,
-        sweeps,
-        tune,
-        compare,
-        baseline,
-        assertions,
-        history,
-        export,
-        archive,
-        published,
-        verify,
-        profiles,
-        metrics,
-        machine,
-        serve,
-        completion_command,
-    ):
-        family.add(commands)
-    parser.description = f"The terminal cockpit for TensorRT-LLM benchmarks.\n\n{_command_list(commands)}"
+    for family in dict.fromkeys(FAMILIES.values()) if families is None else families:
+        import_module(f"runner.cli.{family}").add(commands)
+    if families is None:
+        parser.description = f"The terminal cockpit for TensorRT-LLM benchmarks.\n\n{_command_list(commands)}"
     _describe_commands(commands)
     add_examples(commands)
     return parser

@@ -1,4 +1,4 @@
-"""The command `metrics`, and `help TOPIC` as another spelling of `TOPIC --help`."""
+"""The command `metrics`."""
 
 from __future__ import annotations
 
@@ -18,16 +18,6 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     )
     metrics.add_argument("names", metavar="METRIC", nargs="*", help="explain only these (default: all)")
     metrics.set_defaults(command=_metrics, without_runs=True)
-
-
-def expand_help_topic(arguments: list[str]) -> list[str]:
-    """Replace `help TOPIC` and `--help TOPIC` by the command that answers them; return others unchanged."""
-    if not arguments or arguments[0] not in ("help", "-h", "--help"):
-        return arguments
-    topic = arguments[1:]
-    if topic[:1] == ["metrics"]:
-        return topic
-    return [*topic, "--help"]
 
 
 def _metrics(arguments: argparse.Namespace) -> int:
