@@ -64,14 +64,25 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
 
 def watch_run(run_dir: Path, arguments: argparse.Namespace) -> int:
     """Follow a run; of one that has ended the dashboard shows the result."""
-    from runner.history.run_entry import read_entry
     from runner.history.run_feed import open_feed
 
     feed = open_feed(run_dir)
-    if getattr(arguments, "prometheus", None) is None and is_drawn(arguments) and read_entry(run_dir).ended:
+    if getattr(arguments, "prometheus", None) is None and is_drawn(arguments) and _has_ended(run_dir):
         prepare_drawing(arguments)
         return draw(ResultPlace(run_dir))
     return watch(feed, arguments)
+
+
+def _has_ended(run_dir: Path) -> bool:
+    """Check whether a run has ended; one whose supervisor died is finalised first."""
+    from runner.run import layout, liveness
+
+    # The supervisor writes the report before the end, so this is known without the imports of lists.
+    if liveness.check(run_dir) is liveness.Liveness.ALIVE and not (run_dir / layout.REPORT).exists():
+        return False
+    from runner.history.run_entry import read_entry
+
+    return read_entry(run_dir).ended
 
 
 def watch_sweep(feed: SweepFeed, arguments: argparse.Namespace) -> int:

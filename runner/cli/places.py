@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,62 +11,94 @@ if TYPE_CHECKING:
     from runner.history.run_feed import Feed
 
 
-@dataclass(frozen=True)
-class HomePlace:
+class _Place:
+    """A place; equal to another one of the same kind with the same values.
+
+    A plain class: dataclasses take as long to define as this module takes to import otherwise.
+    """
+
+    __slots__ = ()
+
+    def _values(self) -> tuple[object, ...]:
+        return tuple(getattr(self, name) for name in self.__slots__)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _Place) and type(other) is type(self) and other._values() == self._values()
+
+    def __hash__(self) -> int:
+        return hash((type(self), self._values()))
+
+
+class HomePlace(_Place):
     """The list of profiles and the form of the selected one."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True)
-class RunsPlace:
+
+class RunsPlace(_Place):
     """All runs of this machine."""
 
+    __slots__ = ()
 
-@dataclass(frozen=True, eq=False)
+
 class LivePlace:
     """A run that is under way, or the replay of a run."""
 
-    feed: Feed
+    __slots__ = ("feed",)
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
 
 
-@dataclass(frozen=True)
-class ResultPlace:
+class ResultPlace(_Place):
     """The final table of a run."""
 
-    run_dir: Path
+    __slots__ = ("run_dir",)
+
+    def __init__(self, run_dir: Path) -> None:
+        self.run_dir = run_dir
 
 
-@dataclass(frozen=True)
-class ComparePlace:
+class ComparePlace(_Place):
     """Runs side by side."""
 
-    names: tuple[str, ...]
-    """names of the sides, as the command `compare` takes them"""
+    __slots__ = ("names",)
+
+    def __init__(self, names: tuple[str, ...]) -> None:
+        self.names = names
+        """names of the sides, as the command `compare` takes them"""
 
 
-@dataclass(frozen=True)
-class SweepPlace:
+class SweepPlace(_Place):
     """The matrix of a sweep."""
 
-    directory: Path
-    hosts: str = ""
-    """of a sweep of another machine: the hosts of its `FleetPlace`"""
+    __slots__ = ("directory", "hosts")
+
+    def __init__(self, directory: Path, hosts: str = "") -> None:
+        self.directory = directory
+        self.hosts = hosts
+        """of a sweep of another machine: the hosts of its `FleetPlace`"""
 
 
-@dataclass(frozen=True)
-class TunePlace:
+class TunePlace(_Place):
     """A tuning."""
 
-    directory: Path
-    hosts: str = ""
-    """of a tuning of another machine: the hosts of its `FleetPlace`"""
+    __slots__ = ("directory", "hosts")
+
+    def __init__(self, directory: Path, hosts: str = "") -> None:
+        self.directory = directory
+        self.hosts = hosts
+        """of a tuning of another machine: the hosts of its `FleetPlace`"""
 
 
-@dataclass(frozen=True)
-class FleetPlace:
+class FleetPlace(_Place):
     """Other machines and their runs."""
 
-    hosts: str = ""
-    """names with commas between them, as `--host` takes them; empty: those of the settings"""
+    __slots__ = ("hosts",)
+
+    def __init__(self, hosts: str = "") -> None:
+        self.hosts = hosts
+        """names with commas between them, as `--host` takes them; empty: those of the settings"""
 
 
 def sweep_place(directory: Path, hosts: str = "") -> SweepPlace | TunePlace:
