@@ -8,7 +8,7 @@ from typing import Literal, Protocol
 import msgspec
 
 from runner.events import MemoryParts, Slo
-from runner.plan.container_ref import ContainerRef
+from runner.plan.container_ref import ContainerMode, ContainerRef
 from runner.plan.job_request import JobRequest
 from runner.plan.node_launch import NodeLaunch
 from runner.plan.skip import SkipReason
