@@ -12,6 +12,10 @@ from runner.util.themes import THEME_NAMES
 
 SubCommands = argparse._SubParsersAction  # argparse has no public name for the result of add_subparsers
 
+# argparse looks on disk for a translation of each of its texts, three per command, which takes half of the
+# time in which the parser is made. There are none: the messages of this program are not translated.
+argparse._ = lambda text: text  # type: ignore[attr-defined]
+
 
 class CommandParser(argparse.ArgumentParser):
     """A parser whose help and errors end with an example."""
