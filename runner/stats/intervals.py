@@ -33,6 +33,7 @@ import functools
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from operator import mul
 from typing import Protocol
 
 from runner.stats.autocorrelation import correlation_of
@@ -226,9 +227,7 @@ def block_length(values: Sequence[float]) -> int:
     run = max(5, int(math.sqrt(math.log10(n))))
     chance = 2 * math.sqrt(math.log10(n) / n)
     lags = min(n - 1, int(math.sqrt(n)) + run)
-    correlation = [
-        sum(a * b for a, b in zip(centred, centred[lag:], strict=False)) / variance for lag in range(lags + 1)
-    ]
+    correlation = [sum(map(mul, centred, centred[lag:])) / variance for lag in range(lags + 1)]
     last = next(
         (
             lag
