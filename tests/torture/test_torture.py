@@ -9,7 +9,7 @@ import pytest
 
 from tests.torture.parts import parts
 
-SECONDS = {"damage": 1.5, "fuzz": 1.0, "crowd": 0.0, "web": 0.5, "flood": 1.5, "storm": 6.0}
+SECONDS = {"damage": 0.5, "fuzz": 0.5, "crowd": 0.0, "web": 0.5, "flood": 1.0, "storm": 3.0}
 """How long each part lasts at least."""
 
 

@@ -11,6 +11,7 @@ import struct
 import sys
 import termios
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -18,6 +19,7 @@ from runner.cli.places import DashboardPlace, HomePlace, LivePlace, ResultPlace,
 from tests.support import recorded_runs
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
+from tests.support.slow import first_of
 from tests.support.terminal import Terminal
 from tui.app import TrtbenchApp
 from tui.framework.rows import row_text
@@ -49,19 +51,18 @@ def drawn(tmp_path: Path, **environment: str) -> bytes:
     return output
 
 
-@pytest.mark.parametrize(
-    "environment",
-    [
-        {"TERM": "linux"},
-        {"TERM": "linux", "NO_COLOR": "1"},
-        {"TERM": "vt100"},
-        {"TERM": "xterm-256color", "PYTHONIOENCODING": "latin-1"},
-        {"TERM": "xterm-256color", **NO_UTF8},
-    ],
-    ids=["linux console", "without colours", "vt100", "latin-1", "C without UTF-8"],
-)
-def test_a_terminal_with_few_characters_gets_ascii(tmp_path: Path, environment: dict[str, str]) -> None:
-    text = SEQUENCE.sub(b"", drawn(tmp_path, **environment))
+FEW_CHARACTERS = {
+    "linux console": {"TERM": "linux"},
+    "C without UTF-8": {"TERM": "xterm-256color", **NO_UTF8},
+    "without colours": {"TERM": "linux", "NO_COLOR": "1"},
+    "vt100": {"TERM": "vt100"},
+    "latin-1": {"TERM": "xterm-256color", "PYTHONIOENCODING": "latin-1"},
+}
+
+
+@pytest.mark.parametrize("kind", first_of(FEW_CHARACTERS, 2))
+def test_a_terminal_with_few_characters_gets_ascii(tmp_path: Path, kind: str) -> None:
+    text = SEQUENCE.sub(b"", drawn(tmp_path, **FEW_CHARACTERS[kind]))
     assert b"quickstart" in text
     assert [byte for byte in text if byte > 126] == []
     assert b"\\u" not in text, "nothing is spelled out for want of a character"
@@ -69,12 +70,14 @@ def test_a_terminal_with_few_characters_gets_ascii(tmp_path: Path, environment: 
 
 @pytest.mark.parametrize(
     "environment",
-    [
-        {"TERM": "xterm"},  # PuTTY
-        {"TERM": "screen"},
-        {"TERM": "tmux-256color"},
-        {"TERM": "xterm-256color", "LANG": "C", "LC_ALL": ""},
-    ],
+    first_of(
+        [
+            {"TERM": "xterm-256color", "LANG": "C", "LC_ALL": ""},
+            {"TERM": "xterm"},  # PuTTY
+            {"TERM": "screen"},
+            {"TERM": "tmux-256color"},
+        ]
+    ),
     ids=lambda environment: " ".join(environment.values()),
 )
 def test_other_terminals_get_frames_and_words(tmp_path: Path, environment: dict[str, str]) -> None:
@@ -102,23 +105,25 @@ def test_the_size_is_the_terminals_not_that_of_variables(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    ("environment", "expected"),
+    ("environment", "encoding", "expected"),
     [
-        ({"TERM": "linux"}, True),
-        ({"TERM": "linux", "TRTBENCH_ASCII": "0"}, False),
-        ({"TERM": "xterm"}, False),
-        ({"TERM": "xterm", "TRTBENCH_ASCII": "1"}, True),
-        ({"TERM": "linux", "TEXTUAL_DRIVER": "x"}, False),
+        ({"TERM": "linux"}, "utf-8", True),
+        ({"TERM": "linux", "TRTBENCH_ASCII": "0"}, "utf-8", False),
+        ({"TERM": "vt100"}, "utf-8", True),
+        ({"TERM": "xterm"}, "utf-8", False),
+        ({"TERM": "screen"}, "utf-8", False),
+        ({"TERM": "tmux-256color"}, "utf-8", False),
+        ({"TERM": "xterm"}, "iso-8859-1", True),
+        ({"TERM": "xterm", "TRTBENCH_ASCII": "1"}, "utf-8", True),
+        ({"TERM": "linux", "TEXTUAL_DRIVER": "x"}, "utf-8", False),
     ],
 )
-def test_who_gets_ascii(environment: dict[str, str], expected: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_gets_ascii(
+    environment: dict[str, str], encoding: str, expected: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for name, value in environment.items():
         monkeypatch.setenv(name, value)
-
-    class Utf8:
-        encoding = "utf-8"
-
-    monkeypatch.setattr(sys, "__stderr__", Utf8())
+    monkeypatch.setattr(sys, "__stderr__", SimpleNamespace(encoding=encoding))
     assert ascii_only() is expected
 
 

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.paths import ROOT
+from tests.support.slow import first_of
 from tests.support.terminal import Terminal
 from tui.framework import lifecycle
 
@@ -48,10 +49,11 @@ sys.exit(run_app(LivePlace(feed)))
 """
 
 
-@pytest.fixture(params=["plain", "nohup"])
-def dashboard(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Terminal]:
+@pytest.fixture
+def dashboard(started: str, tmp_path: Path) -> Iterator[Terminal]:
+    """A dashboard that was started plainly or by nohup."""
     terminal = Terminal(
-        [sys.executable, "-c", PROGRAM, str(tmp_path / "runs"), request.param],
+        [sys.executable, "-c", PROGRAM, str(tmp_path / "runs"), started],
         columns=200,
         rows=50,
         env={"PYTHONPATH": str(ROOT)},
@@ -67,7 +69,16 @@ def test_the_grace_is_two_seconds() -> None:
     assert lifecycle.GRACE_S == 2
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+WAYS = [
+    ("plain", signal.SIGTERM),
+    ("nohup", signal.SIGHUP),
+    pytest.param("plain", signal.SIGHUP, marks=pytest.mark.slow),
+    pytest.param("nohup", signal.SIGTERM, marks=pytest.mark.slow),
+]
+"""How it was started, and what tells it to go."""
+
+
+@pytest.mark.parametrize(("started", "number"), WAYS)
 def test_it_ends_when_told(dashboard: Terminal, number: signal.Signals) -> None:
     began = time.monotonic()
     dashboard.process.send_signal(number)
@@ -76,7 +87,7 @@ def test_it_ends_when_told(dashboard: Terminal, number: signal.Signals) -> None:
     assert code == 128 + number or (code == -signal.SIGALRM and time.monotonic() - began > lifecycle.GRACE_S)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize(("started", "number"), WAYS)
 def test_it_ends_when_told_although_nobody_reads_its_terminal(
     dashboard: Terminal, number: signal.Signals
 ) -> None:
@@ -85,6 +96,7 @@ def test_it_ends_when_told_although_nobody_reads_its_terminal(
     dashboard.process.wait(SOON_S)
 
 
+@pytest.mark.parametrize("started", first_of(["plain", "nohup"]))
 def test_it_ends_when_its_terminal_is_gone(dashboard: Terminal) -> None:
     os.close(dashboard.main)
     dashboard.process.send_signal(signal.SIGHUP)
