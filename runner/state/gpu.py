@@ -365,5 +365,7 @@ class TelemetryState:
                 waiting.append(group)
         for group in reversed(waiting):
             phase.take(group, begin, end)
-        for gpu in self.gpus.values():
-            phase.take_energy(gpu.identity.uuid, gpu.energy, begin, end, over=to_the_end)
+        phase.begin, phase.end = begin, end
+        if to_the_end or len(phase.begins) < len(self.gpus):
+            for gpu in self.gpus.values():
+                phase.take_energy(gpu.identity.uuid, gpu.energy, over=to_the_end)

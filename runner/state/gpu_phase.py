@@ -91,15 +91,12 @@ class GpuPhase:
             for reasons in set(values):
                 seen[reasons] += values.count(reasons)
 
-    def take_energy(
-        self, uuid: str, readings: Sequence[GpuEnergy], begin: int, end: int, *, over: bool
-    ) -> None:
+    def take_energy(self, uuid: str, readings: Sequence[GpuEnergy], *, over: bool) -> None:
         """Record the counter of one GPU at the start of the phase, and at its end once the phase is over."""
-        self.begin, self.end = begin, end
-        if uuid not in self.begins and readings and readings[-1].t >= begin:
-            self.begins[uuid] = _edge(readings, begin)
+        if uuid not in self.begins and readings and readings[-1].t >= self.begin:
+            self.begins[uuid] = _edge(readings, self.begin)
         if over and readings:
-            self.ends[uuid] = _edge(readings, end)
+            self.ends[uuid] = _edge(readings, self.end)
 
 
 def _edge(readings: Sequence[GpuEnergy], t: int) -> CounterEdge:

@@ -29,13 +29,15 @@ COARSE_BUCKETS = 10080
 
 KEPT = ("memory", "busy", "power", "sm_clock", "dram_active")
 """Columns that have a history over the whole run."""
-AVERAGED = (*KEPT, "power_average", "sm_active", "tensor_active")
-"""Columns that are folded, those with a history first."""
+EXTREMES = (*KEPT, "power_average")
+"""Columns whose minimum and maximum are kept, those with a history first."""
+AVERAGED = (*EXTREMES, "sm_active", "tensor_active")
+"""Columns that are folded."""
 _columns_of = attrgetter(*AVERAGED)
 
 
 class ReadingCell(NamedTuple):
-    """One reading of one GPU within a period: count, minimum, sum and maximum."""
+    """One reading of one GPU in a period: count, minimum, sum and maximum; nan: not one of `EXTREMES`."""
 
     n: int
     low: float
@@ -51,8 +53,8 @@ class ReadingCell(NamedTuple):
 class ReadingTable:
     """All readings of all GPUs within a period.
 
-    In each list the GPUs of the first of `AVERAGED` come first, then those of the second. A reading without a
-    number has `n` 0.
+    In each list the GPUs of the first of `AVERAGED` come first, then those of the second; `low` and `high`
+    end with the last of `EXTREMES`. A reading without a number has `n` 0.
     """
 
     gpus: int = 0
@@ -65,11 +67,14 @@ class ReadingTable:
         if reading not in AVERAGED or gpu >= self.gpus:
             return None
         at = AVERAGED.index(reading) * self.gpus + gpu
-        return ReadingCell(self.n[at], self.low[at], self.total[at], self.high[at]) if self.n[at] else None
+        if not self.n[at]:
+            return None
+        low, high = (self.low[at], self.high[at]) if at < len(self.low) else (math.nan, math.nan)
+        return ReadingCell(self.n[at], low, self.total[at], high)
 
     def highs(self, reading: str) -> list[float]:
-        """Return the maximum of one of `AVERAGED` for each GPU; minus infinity: no number."""
-        at = AVERAGED.index(reading) * self.gpus
+        """Return the maximum of one of `EXTREMES` for each GPU; minus infinity: no number."""
+        at = EXTREMES.index(reading) * self.gpus
         return self.high[at : at + self.gpus]
 
 
@@ -91,19 +96,25 @@ def fold(ticks: Sequence[GpuSamples], gpus: int) -> ReadingTable:
         total: list[float] = list(map(sum, values))
     except (TypeError, ValueError):  # a number is None, or a sample has fewer than another
         return _fold_with_gaps(rows, gpus)
-    ordered = list(map(sorted, values))  # faster than minimum and maximum, which compare objects of any type
+    # Sorting is faster than minimum and maximum, which compare objects of any type.
+    few = len(EXTREMES) - sum(number < len(EXTREMES) for number in gaps)
+    ordered = list(map(sorted, values[: few * gpus]))
     table = ReadingTable(
         gpus, [len(ticks)] * len(values), [v[0] for v in ordered], total, [v[-1] for v in ordered]
     )
     for number in gaps:
-        _insert_gap(table, number * gpus)
+        _insert_gap(table, number)
     return table
 
 
-def _insert_gap(table: ReadingTable, at: int) -> None:
-    """Insert a reading that no GPU has."""
-    for cells, nothing in ((table.n, 0), (table.low, math.inf), (table.total, 0.0), (table.high, -math.inf)):
-        cells[at:at] = [nothing] * table.gpus  # type: ignore[list-item]
+def _insert_gap(table: ReadingTable, number: int) -> None:
+    """Insert a reading that no GPU has: its place among `AVERAGED`."""
+    at, gpus = number * table.gpus, table.gpus
+    table.n[at:at] = [0] * gpus
+    table.total[at:at] = [0.0] * gpus
+    if number < len(EXTREMES):
+        table.low[at:at] = [math.inf] * gpus
+        table.high[at:at] = [-math.inf] * gpus
 
 
 def _fold_with_gaps(rows: Sequence[tuple[GpuColumn, ...]], gpus: int) -> ReadingTable:
@@ -113,9 +124,10 @@ def _fold_with_gaps(rows: Sequence[tuple[GpuColumn, ...]], gpus: int) -> Reading
             column = [row[number][gpu] for row in rows if gpu < len(row[number])]
             present = [value for value in column if value is not None]
             table.n.append(len(present))
-            table.low.append(min(present, default=math.inf))
             table.total.append(sum(present))
-            table.high.append(max(present, default=-math.inf))
+            if number < len(EXTREMES):
+                table.low.append(min(present, default=math.inf))
+                table.high.append(max(present, default=-math.inf))
     return table
 
 
@@ -141,7 +153,7 @@ def _widened(table: ReadingTable, gpus: int) -> ReadingTable:
         (wide.total, table.total, 0.0),
         (wide.high, table.high, -math.inf),
     ):
-        for at in range(0, len(AVERAGED) * table.gpus, table.gpus or 1):
+        for at in range(0, len(of), table.gpus or 1):
             to += of[at : at + table.gpus] + [nothing] * (gpus - table.gpus)
     return wide
 
