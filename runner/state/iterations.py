@@ -35,8 +35,7 @@ def rank_of(state: RunState, rank: int) -> RankState:
 def take_all(state: RunState, events: Sequence[ev.Iteration]) -> None:
     """Apply iterations that follow one another in the log."""
     if len(events) < FEWEST or state.nodes:  # of several nodes the order of the ranks matters
-        for event in events:
-            take(state, event)
+        _take_in_order(state, events)
         return
     for rank in dict.fromkeys(map(_RANK, events)):
         own = [event for event in events if event.rank == rank]
@@ -44,22 +43,27 @@ def take_all(state: RunState, events: Sequence[ev.Iteration]) -> None:
         if len(parts) == 1 and own[0].phase == "timed":
             _take_timed(state, rank, own)
         else:
-            for event in own:
-                take(state, event)
+            _take_in_order(state, own)
 
 
-def take(state: RunState, event: ev.Iteration) -> None:
-    """Apply one iteration."""
-    rank = rank_of(state, event.rank)
-    _note(rank, event, 1)
+def _take_in_order(state: RunState, events: Sequence[ev.Iteration]) -> None:
+    """Apply iterations one by one; of a run with nodes also how long they were on other ranks than 0."""
+    ranks = state.ranks
+    measured = state.configurations[-1] if state.configurations and not state.left_out else None
+    slowest = node_fold.slowest_by_place(state.configurations) if state.nodes else {}
     state.heartbeat = None
-    timed = event.phase == "timed"
-    if timed:
-        rank.timed.add(event.latency_ms)
-    if event.rank == 0 and event.phase != "profile" and state.configurations and not state.left_out:
-        state.configurations[-1].take(event)
-    elif timed and state.nodes:
-        node_fold.rank_measured(state, event)
+    for event in events:
+        rank = ranks.get(event.rank) or rank_of(state, event.rank)
+        _note(rank, event, 1)
+        timed = event.phase == "timed"
+        if timed:
+            rank.timed.add(event.latency_ms)
+        if event.rank == 0 and event.phase != "profile" and measured is not None:
+            measured.take(event)
+        elif timed and slowest:
+            of = slowest.get((event.stage, event.config))  # records of other ranks may arrive later
+            if of is not None and event.latency_ms > of.least:
+                of.offer_rank(event.i, event.rank, event.latency_ms)
 
 
 def _take_timed(state: RunState, number: int, events: Sequence[ev.Iteration]) -> None:

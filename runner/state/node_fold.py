@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from runner.state.configuration import ConfigurationState
     from runner.state.gpu import TelemetryState
     from runner.state.run import RunState
+    from runner.state.slowest import SlowestIterations
 
 SETTLED = 2
 """Readings and records are taken for so many of the last configurations: those of nodes arrive late."""
@@ -38,8 +39,9 @@ def reading(state: RunState, event: ev.FromNode) -> None:
     node.take(read, state.configurations)
     if isinstance(read, ev.Host):
         load_was_read(state, node.name, read)
-    if isinstance(read, ev.Host | ev.GpuSamples):
-        attach_readings(state, node.name, node.hosts, node.telemetry)
+    elif not isinstance(read, ev.GpuSamples):
+        return
+    attach_readings(state, node.name, node.hosts, node.telemetry)
 
 
 def load_was_read(state: RunState, node: str, host: ev.Host) -> None:
@@ -67,13 +69,12 @@ def settle_outliers(configurations: Sequence[ConfigurationState]) -> None:
         settled.slowest.settle(outlier_fence(settled.latency))
 
 
-def rank_measured(state: RunState, event: ev.Iteration) -> None:
-    """Take how long a timed iteration was on another rank than 0, whose records may arrive later."""
-    for configuration in reversed(state.configurations[-SETTLED:]):
-        if configuration.start.index == event.config and configuration.start.stage == event.stage:
-            if event.latency_ms > configuration.slowest.least:
-                configuration.slowest.offer_rank(event.i, event.rank, event.latency_ms)
-            return
+def slowest_by_place(
+    configurations: Sequence[ConfigurationState],
+) -> dict[tuple[int, int], SlowestIterations]:
+    """Return the slow iterations by stage and number of the configuration, where further ones are taken."""
+    last = configurations[-SETTLED:]
+    return {(one.start.stage, one.start.index): one.slowest for one in last}
 
 
 def rank_reported(state: RunState, host: str) -> None:

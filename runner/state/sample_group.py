@@ -65,7 +65,7 @@ class SampleGroup:
     sums: SampleSums | None = None
     """None: the group is open"""
     _ticks: list[GpuSamples] | None = field(default_factory=list)
-    """None: only `_packed` has them"""
+    """None: `_packed` has them"""
     _end: int = 0
     _packed: bytes = b""
 
@@ -89,5 +89,5 @@ class SampleGroup:
     def ticks(self) -> list[GpuSamples]:
         """The samples; an open group grows with this list, a closed one unpacks it once."""
         if self._ticks is None:
-            self._ticks = _decoder.decode(self._packed)
+            self._ticks, self._packed = _decoder.decode(self._packed), b""
         return self._ticks

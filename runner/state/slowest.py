@@ -159,20 +159,21 @@ class SlowestIterations(msgspec.Struct):
         newest_first = islice(reversed(self.recent), waiting)
         due = [slow for slow in newest_first if slow.t <= end]
         load.attached = self.offered - (waiting - len(due))
-        if not due:
+        least = self._least_attached(nodes) if due else 0.0
+        kept = [slow for slow in due if slow.latency_ms >= least]
+        if not kept:
             return
-        began = min(slow.began for slow in due)
+        began = min(slow.began for slow in kept)
         read = list(takewhile(lambda host: host.t > began, reversed(hosts)))
-        ticks, least = gpus.since(began), self._least_attached(nodes)
-        for slow in due:
-            if slow.latency_ms >= least:
-                near = [tick for tick in ticks if _overlaps(tick.t, tick.period_ms, slow)]
-                slow.around[node] = Surroundings(
-                    _throttled(near),
-                    _load([host for host in read if _overlaps(host.t, 1000, slow)]),
-                    _means([tick.sm_clock for tick in near]),
-                    _means([tick.busy for tick in near]),
-                )
+        ticks = gpus.since(began)
+        for slow in kept:
+            near = [tick for tick in ticks if _overlaps(tick.t, tick.period_ms, slow)]
+            slow.around[node] = Surroundings(
+                _throttled(near),
+                _load([host for host in read if _overlaps(host.t, 1000, slow)]),
+                _means([tick.sm_clock for tick in near]),
+                _means([tick.busy for tick in near]),
+            )
 
     def settle(self, fence: float | None) -> None:
         """Drop the surroundings of what is no outlier, after the last iteration of the configuration."""
