@@ -30,7 +30,7 @@ from tests.support.paths import DATA
 RECORDED = DATA / "h200-torch-1gpu"
 EVENTS = 1_000_000
 RUNS = 10_000
-LOG = Claim("reading 1,000,000 events into RunState, seconds", "<= 2.5", lambda seconds: seconds <= 2.5)
+LOG = Claim("reading 1,000,000 events / json.loads of their lines", "<= 0.5", lambda ratio: ratio <= 0.5)
 LIST = Claim("listing 10,000 runs, seconds", "<= 0.3", lambda seconds: seconds <= 0.3)
 UNINDEXED = Claim("listing 10,000 runs without an index, seconds", "<= 1.0", lambda seconds: seconds <= 1.0)
 CHOOSE = Claim("slowest filter, order or grouping of 10,000, s", "<= 0.3", lambda seconds: seconds <= 0.3)
@@ -42,20 +42,20 @@ def measure_log() -> Measured:
         path = Path(folder) / "events.jsonl"
         _write_log(path)
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        start = time.perf_counter()
+        start = time.process_time()
         state = RunState()
         reader = EventReader(path)
         while events := reader.read():
             state.apply_all(events)
-        ours = time.perf_counter() - start
+        ours = time.process_time() - start
         grown = (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024
         assert state.configurations[0].latency.n == EVENTS
-        start = time.perf_counter()
+        start = time.process_time()
         with open(path, "rb") as lines:
             for line in lines:
                 json.loads(line)
-        plain = time.perf_counter() - start
-    return Measured(LOG, ours, f"{ours / plain:.2f} x the time of json.loads; memory grew by {grown:.0f} MiB")
+        plain = time.process_time() - start
+    return Measured(LOG, ours / plain, f"{ours:.2f} s of processor time; memory grew by {grown:.0f} MiB")
 
 
 def _write_log(path: Path) -> None:

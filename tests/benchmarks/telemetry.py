@@ -7,6 +7,7 @@ import multiprocessing
 import tempfile
 import time
 from pathlib import Path
+from statistics import median
 
 from runner import events as ev
 from runner.history.run_feed import RunFeed
@@ -22,17 +23,17 @@ ENERGY_S = 5
 TRIES = 3
 FRAME_S = 0.04
 """What a frame of the live screen spends on reading."""
-REPLAY = Claim("replaying 24 h of 8 GPUs at 2 Hz, seconds", "<= 3", lambda seconds: seconds <= 3)
+REPLAY = Claim("reading 24 h of 8 GPUs at 2 Hz / json.loads", "<= 1.0", lambda ratio: ratio <= 1.0)
 MEMORY = Claim("memory that 24 h of 8 GPUs take, MiB", "<= 150", lambda mib: mib <= 150)
 
 
 def measure_replay() -> Measured:
     """A log with nothing but what telemetry writes, read as the live screen does it; beside json.loads."""
-    seconds, _, plain, size = min(_measured() for _ in range(TRIES))
-    ratio = seconds / plain
-    return Measured(
-        REPLAY, seconds, f"best of {TRIES}; log of {size:.0f} MiB; {ratio:.2f} x the time of json.loads"
-    )
+    tries = [_measured() for _ in range(TRIES)]
+    ratio = median(seconds / plain for seconds, _, plain, _ in tries)
+    seconds, _, _, size = min(tries)
+    text = f"median of {TRIES}; log of {size:.0f} MiB; {seconds:.2f} s of processor time at best"
+    return Measured(REPLAY, ratio, text)
 
 
 def measure_memory() -> Measured:
@@ -54,18 +55,18 @@ def _measured() -> tuple[float, float, float, float]:
 
 def _read(path: Path) -> tuple[float, float, float]:
     before = _peak_mib()
-    start = time.perf_counter()
+    start = time.process_time()
     feed = RunFeed(path.parent, Plan(engine="torch", profile="day", summary="", stages=[]))
     while feed.drain(FRAME_S):
         pass
-    seconds, grown = time.perf_counter() - start, _peak_mib() - before
+    seconds, grown = time.process_time() - start, _peak_mib() - before
     assert len(feed.state.gpus) == GPUS
     assert feed.state.status == "finished"
-    start = time.perf_counter()
+    start = time.process_time()
     with open(path, "rb") as lines:
         for line in lines:
             json.loads(line)
-    return seconds, grown, time.perf_counter() - start
+    return seconds, grown, time.process_time() - start
 
 
 def _peak_mib() -> float:
