@@ -84,6 +84,8 @@ def _variables(env: Mapping[str, str]) -> list[str]:
         name for name in sorted(env) if name.startswith(_OF_LAUNCHER) and not name.endswith(_OF_INSTALLATION)
     ]
     words = [word for name in names for word in ("--env", name)]
+    if "PMI_ID" in env and "PMI_RANK" not in env:  # MPICH with -pmi-port
+        words += ["--env", f"PMI_RANK={env['PMI_ID']}"]
     # With its value: the client itself, and what it leaves for the end of the container, are not marked.
     return words + (["--env", f"{TAG}={env[TAG]}"] if TAG in env else [])
 

@@ -80,14 +80,15 @@ def mpirun_argv(
     return argv + section.args
 
 
-def container_options(mpirun: MpirunProgram) -> list[str]:
-    """Return the options with which each rank can be in a container of its own.
+def container_options(mpirun: MpirunProgram, ranks: int) -> list[str]:
+    """Return the options with which each of some ranks can be in a container of its own.
 
     Raises:
         UserError: this implementation cannot do that.
     """
     if mpirun.flavour == "mpich":
-        return ["-pmi-port"]  # else ranks inherit a connection, and containers inherit none
+        # Else ranks inherit a connection, and containers inherit none. So they do not get their number.
+        return ["-pmi-port", "-genv", "PMI_SIZE", str(ranks)]
     if mpirun.flavour == "intel":
         raise UserError(
             f"launch.container: {mpirun.path} is of Intel MPI, whose ranks inherit their connection to it,"

@@ -45,7 +45,9 @@ class RankLaunch:
         """Return mpirun and its arguments; see `mpirun_argv`."""
         variables = remote_variables(self.section, self.env)
         words = mpirun_argv(self.mpirun, self.ranks, self.section, self.nodes, variables, as_called=as_called)
-        return words + container_options(self.mpirun) if self.in_containers and self.nodes else words
+        if self.in_containers and self.nodes:
+            words += container_options(self.mpirun, self.ranks)
+        return words
 
     def node_launch(self, devices: Sequence[Sequence[str]]) -> NodeLaunch | None:
         """Return how node agents are started, given the devices of each node; None on one machine."""

@@ -52,14 +52,16 @@ esac
             MPICH,
             (1000, 100),
             "--name n-1 --label trtbench.stage=n --label trtbench.rank=n-1 "
-            "--network=host --pid=host --ipc=host --userns=keep-id --env PMI_ID --env PMI_PORT",
+            "--network=host --pid=host --ipc=host --userns=keep-id --env PMI_ID --env PMI_PORT"
+            " --env PMI_RANK=1",
         ),
         (
             "docker",
             MPICH,
             (1000, 100),
             "--name n-1 --label trtbench.stage=n --label trtbench.rank=n-1 "
-            "--network=host --pid=host --ipc=host --user=1000:100 --env PMI_ID --env PMI_PORT",
+            "--network=host --pid=host --ipc=host --user=1000:100 --env PMI_ID --env PMI_PORT"
+            " --env PMI_RANK=1",
         ),
     ],
     ids=["Open MPI", "MPICH without root", "docker"],
