@@ -58,7 +58,7 @@ class FoundRun:
     @property
     def entry(self) -> RunEntry:
         """The row of the list; its directory is that of the copy, which may not exist."""
-        fields = {name: getattr(self.run, name) for name in self.run.__struct_fields__}
+        fields = {name: getattr(self.run, name) for name in self.run.__struct_fields__ if name != "where"}
         return RunEntry(**fields, run_dir=mirror_dir(self.host, self.id))
 
 

@@ -35,7 +35,7 @@ from runner.fleet.wire import (
     sweep_of_key,
 )
 from runner.history.reader import RunHistory
-from runner.history.run_entry import RunEntry
+from runner.history.run_entry import RunEntry, RunFacts
 from runner.history.stop import stop_run
 from runner.plan.masking import Mask
 from runner.plan.redaction import values_in_environment
@@ -216,6 +216,12 @@ def _sweep_dir(key: str) -> Path:
 
 
 def _remote_run(entry: RunEntry) -> RemoteRun:
-    queued = read_head(entry.run_dir).queued if entry.status == "queued" else None
-    fields = {name: getattr(entry, name) for name in RemoteRun.__struct_fields__}
-    return RemoteRun(**fields | ({"waiting": waiting_text(queued)} if queued is not None else {}))
+    fields = {name: getattr(entry, name) for name in RunFacts.__struct_fields__}
+    fields |= {"name": entry.name, "tags": entry.tags, "note": entry.note}
+    if not entry.ended:
+        head = read_head(entry.run_dir)
+        if head.job is not None and head.job.nodes:
+            fields["where"] = f"job {head.job.job} on {head.job.nodes}"
+        if entry.status == "queued" and head.queued is not None:
+            fields["waiting"] = waiting_text(head.queued)
+    return RemoteRun(**fields)

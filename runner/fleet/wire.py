@@ -117,6 +117,8 @@ class RemoteRun(RunFacts, frozen=True, kw_only=True, array_like=False):
     name: str = ""
     tags: tuple[str, ...] = ()
     note: str = ""
+    where: str = ""
+    """its job and the nodes of it, of one that runs in a job of Slurm: `job 7 on node[1-2]`"""
 
 
 class Listing(msgspec.Struct, frozen=True, tag="listing"):

@@ -9,7 +9,8 @@ import pytest
 from runner.fleet.mirror import mirror_dir
 from runner.run import layout
 from runner.util import paths
-from tests.support.cluster import Cluster, Host, product
+from tests.integration.cluster.slurm_jobs import submit
+from tests.support.cluster import Cluster, Host, Slurm, product, slurm_missing
 from tests.support.patience import PATIENCE_S
 from tests.support.runs import wait_for
 
@@ -43,3 +44,27 @@ def test_a_copy_survives_cuts_of_ssh_and_of_the_link(tmp_path: Path) -> None:
         assert copy.read_bytes() == original.read_bytes()
         assert printed.encode().count(b"\n") >= original.read_bytes().count(b"\n")
         product.wait_until_clean(cluster)
+
+
+@pytest.mark.skipif(bool(slurm_missing()), reason=slurm_missing())
+def test_waiting_job_is_watched_and_stopped_from_a_laptop(tmp_path: Path) -> None:
+    own = [f"{name}={tmp_path}/laptop-{name}" for name in product.OF_RUNS]
+    here = ("env", *own, "trtbench-tui", "--host", "login")
+    with Slurm(tmp_path, environment=product.environment(), further=["laptop"]) as slurm:
+        laptop = slurm.cluster["laptop"]
+        blocking = slurm.submit("#!/bin/sh\nsleep 600\n", "-N2", "--exclusive")
+        slurm.wait_for_job(blocking, "RUNNING")
+        stopped, waiting = submit(slurm, "endless").name, submit(slurm, "plain").name
+        wait_for(
+            lambda: "in the queue of Slurm: Resources" in laptop.run(*here, "ls"), "the reason", pause=0.5
+        )
+        laptop.run(*here, "stop", stopped)
+        assert len(slurm.jobs()) == 2, "the job of the stopped run is gone"
+        following = laptop.start(*here, "attach", waiting, "--headless")
+        assert following.stderr is not None
+        assert any("in the queue of Slurm" in line for line in following.stderr)
+        slurm.login.run("scancel", blocking)
+        printed, _ = following.communicate(timeout=2 * PATIENCE_S)
+        assert "tokens per second" in printed
+        product.wait_until_clean(slurm.cluster)
+        assert slurm.jobs() == []

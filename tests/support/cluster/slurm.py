@@ -80,6 +80,8 @@ class Slurm:
     folder: Path
     """for all its files; all hosts see it"""
     nodes: int = 2
+    further: Sequence[str] = ()
+    """names of hosts that are not of this Slurm"""
     own: Sequence[Path | str] = ()
     environment: Mapping[str, str] = field(default_factory=dict)
     accounting: bool = False
@@ -95,7 +97,7 @@ class Slurm:
         self.cluster = Cluster(
             self.folder / "bed",
             self.nodes,
-            further=[LOGIN],
+            further=[LOGIN, *self.further],
             own=self.own,
             over=[(folder / "pmix", PMIX)] if PMIX.is_dir() else [],
             environment={"SLURM_CONF": str(folder / "slurm.conf"), **self.environment},

@@ -27,6 +27,12 @@ _STATUS = {
     LinkStatus.UNREACHABLE: Span("✖ UNREACHABLE", "bad"),
     LinkStatus.REFUSED: Span("✖ REFUSED", "bad"),
 }
+_NO_REASON = {
+    LinkStatus.CONNECTING: "ssh connects",
+    LinkStatus.CONNECTED: "no problem; Enter works on its runs",
+    LinkStatus.UNREACHABLE: "it does not answer",
+    LinkStatus.REFUSED: "it has another version",
+}
 _STATE, _ID, _TOOK, _RATE = STATE_WIDTH + 1, 6, 9, 10
 """widths of the columns of a run"""
 EMPTY = """\
@@ -142,6 +148,8 @@ def draw_machine(view: HostView, now: float, width: int) -> list[Row]:
     if view.link.reason and view.link.status is not LinkStatus.CONNECTED:
         retry = view.link.retry_at
         again = f"next attempt in {max(0, round(retry - now))} s" if retry is not None else ""
+        if again and not view.link.was_cut:  # a question about a key or a password is only one of the reasons
+            again += f"; `ssh {plain_text(view.name)}` has to work without a question"
         again = "press F to try again" if view.link.status is LinkStatus.REFUSED else again
         lines += [
             row(Span(f"  {line}", "bad"))
@@ -245,7 +253,8 @@ def draw_run(found: FoundRun | FoundSweep, name: str, width: int, *, marked: boo
     if width >= 100 and not waiting:
         cells.append(Span(align_right("–" if rate is None else format_measurement(rate), _RATE)))
         cells.append(dim(" tokens/s" if rate is not None else " " * 9))
-    about = waiting or " · ".join(filter(None, (varied, cause_of(entry))))
+    where = found.run.where if isinstance(found, FoundRun) else ""
+    about = waiting or " · ".join(filter(None, (varied, where, cause_of(entry))))
     cells.append(Span(f"  {plain_text(about)}", "warn" if waiting else "dim") if about else Span(""))
     return cut(row(*cells), width)
 
@@ -253,8 +262,7 @@ def draw_run(found: FoundRun | FoundSweep, name: str, width: int, *, marked: boo
 def draw_detail(item: FleetItem | None, width: int, height: int) -> list[Row]:
     """Draw what the line under the cursor has no room for."""
     if isinstance(item, HostView):
-        why = item.link.reason or "no problem; Enter works on its runs"
-        text = f"{item.name}: {why}"
+        text = f"{item.name}: {item.link.reason or _NO_REASON[item.link.status]}"
     elif isinstance(item, FoundSweep):
         fold = item.entry
         counts = ", ".join(f"{number} {status}" for status, number in fold.counts.items())

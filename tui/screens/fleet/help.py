@@ -17,6 +17,11 @@ HELP = ScreenHelp(
             "refused",
             "the machine has another version of trtbench-tui; install the same one, then press F",
         ),
+        (
+            "tags, notes, deletion",
+            "those of a run are on its machine: `ssh HOST trtbench-tui tag ...`, or `rm ...`; to keep a run"
+            " here, `trtbench-tui --host HOST archive RUN`, then `trtbench-tui import FILE`",
+        ),
         ("in use by", "the run that holds the device, its user, and how long its process exists"),
         ("free", "no run of trtbench-tui holds the device; other programs may still use it"),
         (

@@ -57,7 +57,7 @@ def gpus(count: int) -> list[GpuNow]:
 
 RUNS = [
     run("19bc", "queued", seconds=40.0, waiting="waiting for GPU 0: in use by run 7f3a (alice)"),
-    run("7f3a", "running"),
+    msgspec.structs.replace(run("7f3a", "running"), where="job 7 on node[1-2]"),
     run("a001", "failed", cause="rank 1 ran out of memory"),
     *(run(f"a0{number:02d}", "finished") for number in range(10, 17)),
 ]
@@ -121,6 +121,7 @@ def test_a_machine_shows_who_has_what_and_who_waits() -> None:
     assert shown[2:4] == [held, "        4–7   free   memory 4.0 of 560.0 GiB   busy 0 %"]
     assert "waiting for GPU 0: in use by run 7f3a (alice)" in shown[4]
     assert shown[5].startswith("  ● ● RUNNING   7f3a  qwen2.5-32b")
+    assert shown[5].endswith("job 7 on node[1-2]")
     assert "rank 1 ran out of memory" in shown[6]
     assert "1 678 tokens/s" in shown[7]
     assert shown[-1] == "    15 more ended runs", "those that are listed with v, and those that are not"
@@ -144,7 +145,8 @@ def test_runs_of_a_sweep_are_one_row_that_unfolds() -> None:
 
 
 def test_a_host_that_is_gone_shows_why_and_since_when() -> None:
-    assert lines(GONE) == ["box2  ✖ UNREACHABLE", f"  {ROUTE}", "  next attempt in 8 s"]
+    again = "  next attempt in 8 s; `ssh box2` has to work without a question"
+    assert lines(GONE) == ["box2  ✖ UNREACHABLE", f"  {ROUTE}", again]
     shown = lines(OLD)
     assert shown[0].endswith("list is 3:20 old")
     assert shown[3:] == [
