@@ -63,7 +63,7 @@ class Progress(msgspec.Struct):
     have: dict[str, Stamp] = msgspec.field(default_factory=dict)
     """versions of the other files"""
     complete: bool = False
-    """the copy had everything at some time"""
+    """the copy has had everything since a program copies it; of an ended run, at any time"""
 
 
 class DiskFullError(Exception):
@@ -135,6 +135,8 @@ class Mirror:
             if self._lock is not None:
                 os.utime(self.run_dir)  # it is in use: `remove_unused` leaves it
                 self._cut_files()
+                # What continued there meanwhile is not here yet.
+                self.progress.complete, self._unsaved = self.is_over(), True
         return self._lock is not None
 
     def close(self) -> None:
@@ -148,7 +150,7 @@ class Mirror:
         return Follow(self.run, dict(self.progress.at), dict(self.progress.have), place=True)
 
     def is_complete(self) -> bool:
-        """Check whether the copy has had everything at some time, whoever wrote it."""
+        """Check whether the copy has had everything that was written, whoever copies it."""
         if not self.is_writer:
             self.progress = self._read_progress()
         return self.progress.complete

@@ -177,3 +177,15 @@ def test_only_files_of_a_sweep_are_written(machines: Machines, name: str) -> Non
         copy.apply(Whole(copy.run, name, (1, 1), b"{}"))
     copy.apply(Whole(copy.run, f"{RUNS[0]}.json", (1, 1), b"{}"))
     assert (sweep_mirror_dir("user@box", RUNS[0]) / f"{RUNS[0]}.json").read_bytes() == b"{}"
+
+
+def test_earlier_copy_is_not_taken_for_the_present_state(machines: Machines) -> None:
+    directory = add_sweep(machines)
+    machines.on(machines.here)
+    key = sweep_key(directory.name)
+    for _ in range(2):
+        copy = machines.remote.follow(key)
+        assert not copy.is_complete()
+        machines.exchange()
+        assert copy.is_complete()
+        machines.remote.unfollow(key)
