@@ -12,9 +12,9 @@ from runner.archive import publish
 from runner.archive.publish import PublishedRun
 from runner.engines import benchmark_line
 from runner.engines.imported import ImportedRun, safe_name
+from runner.engines.imported_files import SourceFile, read_source
 from runner.engines.interface import Importer
 from runner.engines.registry import importers as all_importers
-from runner.engines.source import SourceFile, read_source
 from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.build import build_report
 from runner.report.files import write_report

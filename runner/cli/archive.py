@@ -115,7 +115,7 @@ def _import_all(arguments: argparse.Namespace) -> Iterator[PublishedRun]:
     """Import all files; yield each run at once, so that it is reported even if a later file fails."""
     from runner import archive
     from runner.archive.import_results import import_files
-    from runner.engines.source import MAX_BYTES
+    from runner.engines.imported_files import MAX_BYTES
 
     folders = [file for file in arguments.files if file.is_dir()]
     archives = [file for file in arguments.files if file not in folders and archive.is_archive(file)]

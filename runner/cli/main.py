@@ -42,7 +42,7 @@ FAMILIES = {
     "rm": "history", "trash": "history",
     "export": "export", "archive": "archive", "import": "archive", "published": "published",
     "verify": "verify", "profiles": "profiles", "metrics": "metrics",
-    "doctor": "machine", "gpus": "machine", "serve": "serve", "completion": "completion_command",
+    "doctor": "doctor", "gpus": "doctor", "serve": "serve", "completion": "completion_command",
 }  # fmt: skip
 """Each command, and the module of `runner.cli` that adds it to the parser."""
 

@@ -30,9 +30,9 @@ from runner.sweep.directory import (
     SweepStopping,
 )
 from runner.sweep.out_of_memory import describe
+from runner.sweep.pareto import TRADED, Per
 from runner.sweep.progress import ENDED, SweepProgress
 from runner.sweep.sweep_feed import SweepFeed
-from runner.sweep.trades import TRADED, Per
 from runner.util.console import print_json
 from runner.util.exit_codes import ExitCode
 from runner.util.formatting import command, duration, format_number, plural

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, field
 
 from runner import events as ev
-from runner.engines.source import SourceFile
+from runner.engines.imported_files import SourceFile
 from runner.plan.plan import Configuration
 
 

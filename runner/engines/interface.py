@@ -62,8 +62,8 @@ from typing import Any, Generic, TypeVar
 from runner.engines.check import Check
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.imported import ImportedRun
+from runner.engines.imported_files import SourceFile
 from runner.engines.output import OutputReader
-from runner.engines.source import SourceFile
 from runner.plan.plan import Plan
 from runner.schema.base import Container, Problem, Profile
 

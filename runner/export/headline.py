@@ -26,7 +26,7 @@ from runner.report import result_table
 from runner.report.model import ConfigurationReport, MetricCell, Report
 from runner.report.result_table import TableRow, configuration_name
 from runner.stats.intervals import Interval
-from runner.sweep.trades import Ranges, unbeaten
+from runner.sweep.pareto import Ranges, unbeaten
 from runner.util.foreign_text import html_text
 from runner.util.formatting import format_number, plural
 

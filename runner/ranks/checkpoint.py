@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from runner.ranks.errors import CheckpointError
-from runner.ranks.layout import all_parts
 from runner.ranks.safetensors_header import StoredTensor, read_header, shown
 from runner.ranks.shape import DecoderShape
+from runner.ranks.weight_shards import all_parts
 
 SINGLE = "model.safetensors"
 INDEX = "model.safetensors.index.json"

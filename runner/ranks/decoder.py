@@ -14,9 +14,9 @@ import torch
 from torch.nn import functional
 
 from runner.ranks.collectives import Collectives
-from runner.ranks.layout import WeightShard
 from runner.ranks.quantized import linear
 from runner.ranks.shape import DecoderShape, RopeScaling
+from runner.ranks.weight_shards import WeightShard
 from runner.ranks.weights import LayerWeights, Weights
 
 

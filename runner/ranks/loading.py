@@ -10,8 +10,8 @@ import torch
 
 from runner.ranks.checkpoint import Checkpoint
 from runner.ranks.errors import CheckpointError
-from runner.ranks.layout import Part
 from runner.ranks.safetensors_header import BYTES
+from runner.ranks.weight_shards import Part
 
 _TYPES = {"F32": torch.float32, "F16": torch.float16, "BF16": torch.bfloat16}
 

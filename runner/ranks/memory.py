@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from runner.ranks.layout import MATRICES, Parts, WeightShard, layer_parts, outer_parts
 from runner.ranks.shape import DecoderShape
+from runner.ranks.weight_shards import MATRICES, Parts, WeightShard, layer_parts, outer_parts
 
 GIB = 1 << 30
 CONTEXT = 764 << 20

@@ -19,13 +19,13 @@ from runner.ranks.decoder import Decoder
 from runner.ranks.device import label_of, pick_device, use_own_cores, versions_of, wait_for
 from runner.ranks.errors import CheckpointError, MemoryLackError, StartError
 from runner.ranks.held_memory import HeldMemory
-from runner.ranks.layout import WeightShard
 from runner.ranks.loading import CheckpointSource
 from runner.ranks.measuring import measure_all, print_line
 from runner.ranks.quantized import FORMATS
 from runner.ranks.records import DIRECTORY_VARIABLE, Recorder, die_with_parent
 from runner.ranks.shape import DecoderShape, read_shape
 from runner.ranks.smoke import longest_prompt, print_answer
+from runner.ranks.weight_shards import WeightShard
 from runner.ranks.weights import RandomSource, Source, build_weights
 
 

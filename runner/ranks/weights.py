@@ -12,9 +12,9 @@ from typing import Protocol
 
 import torch
 
-from runner.ranks.layout import Part, Parts, WeightShard, layer_parts, outer_parts
 from runner.ranks.quantized import Matrix, QuantizedMatrix, quantize
 from runner.ranks.shape import DecoderShape
+from runner.ranks.weight_shards import Part, Parts, WeightShard, layer_parts, outer_parts
 
 _DEVIATION = 0.02
 

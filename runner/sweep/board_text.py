@@ -11,7 +11,7 @@ from runner.stats.variation import Spread
 from runner.sweep.board import Board, BoardPoint, MetricSummary
 from runner.sweep.intervals import margin_of, measured_interval, measured_spread
 from runner.sweep.matrix import MatrixView, first_view, held_text, make_matrix, shown_metrics, slices
-from runner.sweep.trades import PER_TEXT, Per, Trade, noise_text, trades
+from runner.sweep.pareto import PER_TEXT, Per, Trade, noise_text, trades
 from runner.util.foreign_text import markdown_text
 from runner.util.formatting import duration, format_number
 from runner.util.markdown import table

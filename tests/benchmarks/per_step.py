@@ -19,8 +19,8 @@ from runner.ranks.collectives import SingleRank
 from runner.ranks.decoder import Decoder
 from runner.ranks.generation import random_prompt, timed_generation
 from runner.ranks.graphs import Preparation
-from runner.ranks.layout import WeightShard
 from runner.ranks.shape import DecoderShape
+from runner.ranks.weight_shards import WeightShard
 from runner.ranks.weights import RandomSource, build_weights
 from runner.stats.student import t_quantile
 from tests.benchmarks.torch_engine import MODELS, Model

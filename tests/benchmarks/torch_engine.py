@@ -22,10 +22,10 @@ from runner.ranks.collectives import SingleRank
 from runner.ranks.decoder import Decoder
 from runner.ranks.generation import EagerGeneration, Generation, random_prompt, timed_generation
 from runner.ranks.graphs import GraphGeneration
-from runner.ranks.layout import WeightShard
 from runner.ranks.shape import DecoderShape
 from runner.ranks.tile_cache import TileCache
 from runner.ranks.tiles import milliseconds
+from runner.ranks.weight_shards import WeightShard
 from runner.ranks.weights import RandomSource, build_weights
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.engines.imported import ImportedRun, safe_name, started
-from runner.engines.source import SourceFile
+from runner.engines.imported_files import SourceFile
 from runner.metrics.metric import Metric, imported_key
 from runner.metrics.serving import MEAN_INPUT, MEAN_OUTPUT, REPORTED_BY, REQUESTS
 from runner.plan.plan import UNKNOWN_CONCURRENCY, Configuration

@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from runner.engines.imported import ImportedRun
+from runner.engines.imported_files import SourceFile
 from runner.engines.interface import Importer
 from runner.engines.serving_results import benchmark, json_fields
 from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
 from runner.engines.serving_results.json_fields import Data, Mapped
-from runner.engines.source import SourceFile
 from runner.metrics import request_latency as latency
 from runner.metrics import serving
 from runner.state.configuration import RESULT_PROGRAMS

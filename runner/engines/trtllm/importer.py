@@ -10,8 +10,8 @@ from runner.engines import benchmark_line
 from runner.engines.benchmark_notices import loop_end_of, parse_notice
 from runner.engines.diagnosis import find_failure
 from runner.engines.imported import ImportedRun, safe_name
+from runner.engines.imported_files import SourceFile
 from runner.engines.interface import Importer
-from runner.engines.source import SourceFile
 from runner.engines.tensorrt_llm.failures import KNOWN_FAILURES
 from runner.metrics import LOGGED_ITERATIONS
 from runner.plan.plan import configuration_of

@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.engines.imported import ImportedRun, safe_name, started
+from runner.engines.imported_files import SourceFile
 from runner.engines.interface import Importer
-from runner.engines.source import SourceFile
 from runner.engines.tensorrt_llm.versions import version_of
 from runner.engines.trtllm_bench.options import FIRST_CONCURRENCY
 from runner.engines.trtllm_bench.output import (

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from runner.engines.diagnosis import find_failure
-from runner.engines.source import SourceFile
+from runner.engines.imported_files import SourceFile
 from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.engines.trtllm_bench.output import as_json, parse_iteration, printed_reports
 from runner.util.errors import UserError

@@ -12,10 +12,10 @@ from runner.compare.verdict import Judgement
 from runner.metrics import Metric
 from runner.schema.axes import cell_label, short_path
 from runner.stats.intervals import Interval
+from runner.sweep.pareto import TRADED
 from runner.sweep.progress import ENDED, SweepProgress, SweepStatus
 from runner.sweep.spec import SweepCell
 from runner.sweep.sweep_feed import SweepFeed
-from runner.sweep.trades import TRADED
 from runner.sweep.tune.importance import AxisEffect, axis_effects
 from runner.sweep.tune.measured import (
     Question,

@@ -75,8 +75,8 @@ def of_engine(**changes: Any) -> DecodeReads | str:
 @pytest.mark.parametrize("tied", [True, False])
 def test_what_the_embedded_engine_holds_is_what_it_reads(tied: bool) -> None:
     torch = pytest.importorskip("torch", reason="needs torch")
-    from runner.ranks.layout import WeightShard
     from runner.ranks.shape import DecoderShape
+    from runner.ranks.weight_shards import WeightShard
     from runner.ranks.weights import RandomSource, build_weights
 
     sizes: dict[str, Any] = {

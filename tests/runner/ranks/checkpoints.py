@@ -10,8 +10,8 @@ from typing import Any
 import torch
 
 from runner.engines.model_shape import read_shape
-from runner.ranks.layout import all_parts
 from runner.ranks.shape import DecoderShape, shape_of
+from runner.ranks.weight_shards import all_parts
 
 BASE: dict[str, Any] = {
     "hidden_size": 48,

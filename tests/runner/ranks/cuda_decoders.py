@@ -8,9 +8,9 @@ import torch
 
 from runner.ranks.collectives import SingleRank
 from runner.ranks.decoder import Decoder
-from runner.ranks.layout import WeightShard
 from runner.ranks.quantized import Matrix, QuantizedMatrix
 from runner.ranks.shape import DecoderShape
+from runner.ranks.weight_shards import WeightShard
 from runner.ranks.weights import LayerWeights, RandomSource, Weights, build_weights
 from tests.runner.ranks.support import TINY
 

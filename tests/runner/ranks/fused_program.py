@@ -10,8 +10,8 @@ from runner.ranks.collectives import SingleRank
 from runner.ranks.decoder import Decoder
 from runner.ranks.fused import FusedStep
 from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt
-from runner.ranks.layout import WeightShard
 from runner.ranks.shape import DecoderShape
+from runner.ranks.weight_shards import WeightShard
 from runner.ranks.weights import RandomSource, build_weights
 
 TOKENS = 4

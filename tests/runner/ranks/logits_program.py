@@ -14,9 +14,9 @@ from runner.ranks.decoder import Decoder
 from runner.ranks.device import pick_device
 from runner.ranks.generation import CpuMarks, generate, random_prompt
 from runner.ranks.graphs import Preparation
-from runner.ranks.layout import WeightShard
 from runner.ranks.loading import CheckpointSource
 from runner.ranks.shape import read_shape
+from runner.ranks.weight_shards import WeightShard
 from runner.ranks.weights import RandomSource, Source, build_weights
 from tests.runner.ranks.checkpoints import shape_in
 

@@ -19,8 +19,8 @@ with torch_or_skip():
     from runner.ranks.errors import MemoryLackError
     from runner.ranks.generation import random_prompt, rehearse
     from runner.ranks.graphs import Preparation
-    from runner.ranks.layout import WeightShard
     from runner.ranks.shape import DecoderShape
+    from runner.ranks.weight_shards import WeightShard
     from runner.ranks.weights import RandomSource, build_weights
     from tests.runner.ranks.checkpoints import write_model
     from tests.runner.ranks.split import outputs

@@ -18,10 +18,10 @@ with torch_or_skip():
     from runner.ranks.device import reset_memory
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
     from runner.ranks.graphs import Preparation
-    from runner.ranks.layout import WHOLE, WeightShard
     from runner.ranks.loading import CheckpointSource
     from runner.ranks.memory import configuration_need, weights_need
     from runner.ranks.shape import DecoderShape
+    from runner.ranks.weight_shards import WHOLE, WeightShard
     from runner.ranks.weights import RandomSource, build_weights
     from tests.runner.ranks.checkpoints import shape_in, write_model
     from tests.runner.ranks.cuda_decoders import LARGER, gpu_decoder, on_gpu

@@ -13,9 +13,9 @@ with torch_or_skip():
     from runner.ranks.decoder import Decoder
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt
     from runner.ranks.graphs import Preparation
-    from runner.ranks.layout import WeightShard
     from runner.ranks.quantized import FORMATS
     from runner.ranks.shape import DecoderShape
+    from runner.ranks.weight_shards import WeightShard
     from runner.ranks.weights import RandomSource, build_weights
     from tests.runner.ranks.cuda_decoders import LARGER, gpu_decoder, in_float32
 

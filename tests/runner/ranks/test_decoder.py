@@ -14,8 +14,8 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.generation import CpuMarks, EagerGeneration, generate, random_prompt, timed_generation
-    from runner.ranks.layout import WeightShard
     from runner.ranks.shape import DecoderShape, RopeScaling
+    from runner.ranks.weight_shards import WeightShard
     from runner.ranks.weights import RandomSource, Weights, build_weights
     from tests.runner.ranks import reference
 

@@ -16,8 +16,8 @@ with torch_or_skip():
     from runner.ranks.decoder import Decoder
     from runner.ranks.errors import CheckpointError
     from runner.ranks.generation import random_prompt
-    from runner.ranks.layout import WHOLE, WeightShard
     from runner.ranks.loading import CheckpointSource
+    from runner.ranks.weight_shards import WHOLE, WeightShard
     from runner.ranks.weights import LayerWeights, Weights, build_weights
     from tests.runner.ranks import reference
     from tests.runner.ranks.checkpoints import FAMILIES, shape_in, write_file, write_model

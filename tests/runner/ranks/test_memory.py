@@ -16,8 +16,8 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.errors import MemoryLackError, StartError
-    from runner.ranks.layout import WeightShard
     from runner.ranks.summary import BenchmarkConfiguration
+    from runner.ranks.weight_shards import WeightShard
     from runner.ranks.weights import RandomSource, build_weights
 
 LLAMA = DecoderShape(4096, 14336, 32, 32, 8, 128256)

@@ -12,9 +12,9 @@ with torch_or_skip():
     from runner.ranks.collectives import SingleRank
     from runner.ranks.decoder import Decoder
     from runner.ranks.graphs import Preparation
-    from runner.ranks.layout import WeightShard
     from runner.ranks.quantized import FORMATS, QuantizedMatrix, linear, quantize
     from runner.ranks.shape import DecoderShape
+    from runner.ranks.weight_shards import WeightShard
     from runner.ranks.weights import RandomSource, build_weights
 
 CPU = torch.device("cpu")

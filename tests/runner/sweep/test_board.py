@@ -24,9 +24,9 @@ from runner.sweep.board import Board, BoardPoint, MetricSummary
 from runner.sweep.directory import LogWriter, SweepBegun, SweepEnded, SweepRunRefused
 from runner.sweep.intervals import measured_spread
 from runner.sweep.matrix import first_view, held_text, make_matrix, next_view, slices
+from runner.sweep.pareto import Ranges, equal, trades, unbeaten
 from runner.sweep.spec import Slot, SweepAxis, SweepCell, SweepSpec, expand_axes
 from runner.sweep.sweep_feed import SweepFeed
-from runner.sweep.trades import Ranges, equal, trades, unbeaten
 from tests.support.sweeps import LARGE, SMALL, recorded, settled, started, sweep_of, tiny, written
 
 BEGUN = SweepBegun(wall=1e9)

@@ -160,25 +160,25 @@ class RunsScreen(RunBrowser):
         await ask_to_stop(self.app, stop_run, current.run_dir, current.profile, detail, name=current.profile)
 
     async def action_tags(self) -> None:
-        from tui.screens.runs.run_changes import ask_for_tags
+        from tui.screens.runs.edit_dialogs import ask_for_tags
 
         if chosen := self._chosen():
             await ask_for_tags(self.app, chosen, self._read_in_background)
 
     async def action_note(self) -> None:
-        from tui.screens.runs.run_changes import ask_for_note
+        from tui.screens.runs.edit_dialogs import ask_for_note
 
         if (current := self._current) and not isinstance(current, SweepFold):
             await ask_for_note(self.app, current, self._read_in_background)
 
     async def action_rename(self) -> None:
-        from tui.screens.runs.run_changes import ask_for_name
+        from tui.screens.runs.edit_dialogs import ask_for_name
 
         if (current := self._current) and not isinstance(current, SweepFold):
             await ask_for_name(self.app, current, self._read_in_background)
 
     async def action_delete(self) -> None:
-        from tui.screens.runs.run_changes import ask_to_delete
+        from tui.screens.runs.edit_dialogs import ask_to_delete
 
         def deleted(moved: list[trash.TrashedRun]) -> None:
             self._deleted = moved

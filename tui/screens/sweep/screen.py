@@ -11,9 +11,9 @@ from textual.binding import Binding, BindingType
 from textual.containers import Container, Vertical
 
 from runner.cli.places import SweepPlace
+from runner.sweep.pareto import PER_TEXT
 from runner.sweep.progress import ENDED
 from runner.sweep.spec import LENGTHS
-from runner.sweep.trades import PER_TEXT
 from tui.framework.keymap import Key, bindings
 from tui.framework.rows import Panel
 from tui.framework.screen import KeyFooter

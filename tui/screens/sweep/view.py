@@ -17,8 +17,8 @@ from runner.sweep.matrix import (
     shown_metrics,
     slices,
 )
+from runner.sweep.pareto import EVERY_PER, Per, Trade, trades
 from runner.sweep.spec import LENGTHS
-from runner.sweep.trades import EVERY_PER, Per, Trade, trades
 
 
 @dataclass(frozen=True)
