@@ -73,6 +73,7 @@ exit codes:
   4    the run was lost
   5    slower, or an assertion failed (only if asked for)
   6    undecided (only if asked for)
+  7    not comparable, so no verdict (only if asked for)
   70   an internal error of trtbench-tui
   130  interrupted with Ctrl-C; the run itself continues
 """

@@ -130,7 +130,7 @@ def conclusion(view: TuneView) -> Iterator[str]:
         labels = "; ".join(one.label for one in view.ties)
         yield f"it cannot be told apart from {labels}"
     if view.verdict is None:
-        yield "it is called faster only after it was measured alternately with the baseline (A B B A)"
+        yield "no verdict yet: it takes runs alternating with the baseline (A B B A)"
         return
     yield f"measured alternately with the baseline: {verdict_text(view.verdict)}"
     yield view.bound or "what bounds it is not known: the runs have no ceiling (not on known GPUs)"

@@ -85,7 +85,7 @@ def test_equal_reasons_are_one() -> None:
 def test_nothing_is_called_faster_before_the_comparison() -> None:
     shown = text(draw_answer(view(), 200, 0))
     assert "cannot be told apart from batch 4" in shown
-    assert "only after it was measured alternately" in shown
+    assert "no verdict yet: it takes runs alternating with the baseline" in shown
     assert "FASTER" not in shown
 
 
