@@ -29,7 +29,7 @@ def narration_of(path: Path, capsys: pytest.CaptureFixture[str]) -> list[str]:
 def test_stages_of_current_run_show_why_one_is_skipped(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sweep_narration, "now", lambda: 1e9)
+    monkeypatch.setattr(SweepFeed, "now", lambda feed: 1e9)
     plan = plan_of(["x"])
     plan.stages.insert(0, Stage(name="convert", argv=["x"], cwd="/"))
     log: list[ev.Event] = [
