@@ -17,7 +17,7 @@ class _Place:
     A plain class: dataclasses take as long to define as this module takes to import otherwise.
     """
 
-    __slots__ = ()
+    __slots__: tuple[str, ...] = ()
 
     def _values(self) -> tuple[object, ...]:
         return tuple(getattr(self, name) for name in self.__slots__)
