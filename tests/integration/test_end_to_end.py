@@ -24,7 +24,7 @@ model:
   shape: {hidden_size: 64, intermediate_size: 128, num_hidden_layers: 2, num_attention_heads: 4,
           num_key_value_heads: 2, vocab_size: 256}
 parallel: {tp: 2}
-benchmark: {batch_size: [1, 2], input_output_len: [[8, 8]], num_runs: 40, duration: 1, warm_up: 2}
+benchmark: {batch_size: [1, 2], input_output_len: [[8, 8]], num_runs: 20, duration: 1, warm_up: 2}
 """
 ENDLESS = PROFILE.replace("duration: 1,", "duration: 3600,")
 """For what is done to a run under way: it must not end before, however busy the machine is."""
@@ -72,7 +72,7 @@ def goes_on(run_dir: Path) -> bool:
 
 @pytest.mark.parametrize("dashboard", [PROFILE], ids=["short"], indirect=True)
 def test_the_live_run_and_then_its_table_appear(dashboard: Terminal) -> None:
-    dashboard.wait_until_it_says("RUNNING", "/40")
+    dashboard.wait_until_it_says("RUNNING", "/20")
     # Whatever reasons for doubt a busy machine gives, the table's head is below them.
     dashboard.wait_until_it_says("result of 2 ranks", "latency, mean")
     run_dir = the_run()
@@ -95,25 +95,25 @@ def test_a_run_outlives_every_dashboard_until_x(dashboard: Terminal) -> None:
     killed, without_terminal = attach(run_dir), attach(run_dir)
     last: Terminal | None = None
     try:
-        dashboard.wait_until_it_says("/40")
+        dashboard.wait_until_it_says("/20")
         dashboard.send(b"q")
         words = f"trtbench-tui attach {run_dir.name[-4:]}".encode()
         dashboard.wait_for(lambda output: words in output)
         assert dashboard.wait() == 0
 
-        without_terminal.wait_until_it_says("/40")
+        without_terminal.wait_until_it_says("/20")
         os.close(without_terminal.main)
         without_terminal.main = -1
         without_terminal.process.wait(timeout=PATIENCE_S)
-        killed.wait_until_it_says("/40")
+        killed.wait_until_it_says("/20")
         os.kill(killed.process.pid, signal.SIGKILL)
         last = attach(run_dir)
-        last.wait_until_it_says("/40")
+        last.wait_until_it_says("/20")
         last.close()  # SIGHUP
         assert goes_on(run_dir)
 
         last = attach(run_dir)
-        last.wait_until_it_says("/40")
+        last.wait_until_it_says("/20")
         last.send(b"x")
         last.wait_until_it_says("Stop this run?")
         last.send(b"y")
