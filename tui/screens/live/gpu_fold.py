@@ -23,7 +23,7 @@ def draw_folded_gpus(lines: tuple[GpuLine, ...], width: int, height: int) -> lis
     more = row(dim(f"{others}, "), "worst: ", Span(f"GPU {worst.index} {why}", _style(worst)))
     if not why:
         unread = [line.index for line in left if line.throttled_by is None or line.temperature is None]
-        summary = f"GPU {unread[0]} has no full reading" if unread else "no problems detected"
+        summary = f"GPU {unread[0]} has no full reading" if unread else "none hot or throttled"
         more = row(dim(f"{others}, {summary}"))
     return [*draw_gpus(lines[:shown], width, height), cut(more, width)] if shown else [cut(more, width)]
 

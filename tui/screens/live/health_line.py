@@ -50,14 +50,14 @@ def draw_health(health: HealthLine, width: int, height: int) -> list[Row]:
 
 def health_rows(health: HealthLine, width: int) -> list[Row]:
     """Wrap all lines: the message with the badge at its right, then what to do."""
-    badge = _badge(health, width)
     room = max(1, width - 2)
-    first_width = max(1, room - row_width(badge) - 2) if badge else room
     first, *more = [*health.lines, ""][: max(1, len(health.lines))]
+    badge = _badge(health, width, width_of(_essence(first)))
+    first_width = max(1, room - row_width(badge) - 2) if badge else room
     lines = wrap(first, first_width)
     if health.single_line:
-        before = first.rpartition("   (")[0]
-        if before and width_of(first) > first_width < width_of(before) + MIN_CUT:
+        before = _without_addition(first)
+        if width_of(first) > first_width < width_of(before) + MIN_CUT:
             first = before  # better than a few letters of the bracketed text
         lines = [shorten(first, first_width)]
     elif len(lines) > 1:  # the second line has the whole width
@@ -73,10 +73,24 @@ def health_rows(health: HealthLine, width: int) -> list[Row]:
     return [spread(head, badge, width) if badge else head, *rows[1:]]
 
 
-def _badge(health: HealthLine, width: int) -> Row:
+def _without_addition(message: str) -> str:
+    """Return the message without the brackets at its end."""
+    return message.rpartition("   (")[0] or message.partition(" (")[0]
+
+
+def _essence(message: str) -> str:
+    """Return what a message says before its evidence and what comes after it."""
+    return message.partition("   ")[0].partition(" (")[0]
+
+
+def _badge(health: HealthLine, width: int, message: int) -> Row:
+    """Return the badge; of a problem that needs `message` cells, it leaves out its detail or is left out."""
     badge = health.badge
     if badge is None:
         return ()
-    word = Span(badge.word, _STYLES[badge.kind])
+    word = row(Span(badge.word, _STYLES[badge.kind]))
     detail = badge.detail if width >= 100 else badge.short
-    return row(word, dim(f"  {detail}") if detail and width >= 50 else "")
+    whole = (*word, dim(f"  {detail}")) if detail and width >= 50 else word
+    if health.kind in ("good", "quiet") or not health.single_line:
+        return whole
+    return next((one for one in (whole, word) if message + row_width(one) + 4 <= width), ())

@@ -26,8 +26,8 @@ def test_all_gpus_are_shown_if_they_fit() -> None:
 
 
 def test_other_gpus_are_counted() -> None:
-    assert last(EIGHT) == "+5 more, no problems detected"
-    assert last(EIGHT, 1) == "8 GPUs, no problems detected"
+    assert last(EIGHT) == "+5 more, none hot or throttled"
+    assert last(EIGHT, 1) == "8 GPUs, none hot or throttled"
 
 
 def test_the_worst_gpu_is_named_with_the_reason() -> None:
@@ -41,7 +41,7 @@ def test_the_worst_gpu_is_named_with_the_reason() -> None:
 
 def test_a_power_cap_is_no_problem() -> None:
     capped = tuple(replace(line, throttled_by=("power cap",)) for line in EIGHT)
-    assert last(capped) == "+5 more, no problems detected"
+    assert last(capped) == "+5 more, none hot or throttled"
 
 
 def test_a_missing_reading_is_reported() -> None:

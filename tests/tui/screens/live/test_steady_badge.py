@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from tests.support import recorded_runs
 from tests.support.recorder import Recorder
 from tests.tui.screens.live.support import view_of
+from tui.framework.rows import row_text
+from tui.screens.live.health_line import health_rows
 
 
 def badge_of(run: Recorder, root: Path, after_s: float = 0.0) -> tuple[str, str] | None:
@@ -83,3 +87,16 @@ def test_badge_reports_the_effect_of_differing_first_iterations(tmp_path: Path) 
     assert badge.word == "STEADY"
     assert badge.detail.startswith("without the first 3 the mean would move by -")
     assert badge.short.startswith("first 3: -")
+
+
+@pytest.mark.parametrize(
+    ("width", "badge"),
+    [(120, "no trend seen yet  n 9, CV 29 %"), (78, "no trend seen yet"), (58, "")],
+    ids=["whole", "word", "none"],
+)
+def test_badge_gives_way_to_a_problem(width: int, badge: str, tmp_path: Path) -> None:
+    (line,) = health_rows(view_of(recorded_runs.starved(), tmp_path).health, width)
+    assert row_text(line).startswith("! CPU overloaded: latencies include scheduling delay")
+    assert row_text(line).endswith(badge)
+    assert width == 120 or "(" not in row_text(line)
+    assert ("no trend" in row_text(line)) == bool(badge)
