@@ -22,8 +22,8 @@ def write(data: RunData, out: BinaryIO) -> None:
 def as_markdown(report: Report) -> str:
     """Return the title, the warnings, one table with a row per heading, and its notes."""
     lines = [f"**{markdown_text(report.profile)}** ({markdown_text(report.summary)})", ""]
-    where = markdown_text(place_suffix(report))
-    lines.append(f"run {markdown_code(report.run)}{where}: {report.status}{duration_suffix(report)}")
+    run = f"run {markdown_code(report.run)} {markdown_text(place_suffix(report))}".rstrip()
+    lines.append(f"{run}: {report.status}{duration_suffix(report)}")
     if report.cause:
         lines += ["", f"cause: {markdown_text(report.cause)}"]
     flags = [f"- {markdown_text(flag)}" for flag in result_table.list_flags(report)]

@@ -262,6 +262,7 @@ def test_markdown_starts_with_warnings_and_is_aligned(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     text = exported(capsys, recorded_runs.finished(2).write(tmp_path), "--format", "md")
+    assert "` on bench01: finished after " in text
     table = [line for line in text.splitlines() if line.startswith("|")]
     assert len({len(line) for line in table}) == 1
     assert [cell.strip() for cell in table[0].split("|")][1:-1] == [
