@@ -1,6 +1,8 @@
-"""What every line of the log has."""
+"""What every line of the log has.
 
-from __future__ import annotations
+The modules of events and plans do without `from __future__ import annotations`: msgspec would compile every
+annotation of the about 300 fields at each start, which takes 15 ms on a slow processor.
+"""
 
 import msgspec
 

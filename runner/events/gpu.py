@@ -1,7 +1,5 @@
 """What telemetry says: the GPUs of the machine, their readings, and how reading them goes."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

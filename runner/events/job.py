@@ -1,7 +1,5 @@
 """What the workload manager Slurm does with the job of a run."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from runner.events.base import Event

@@ -1,11 +1,9 @@
 """What the memory of a GPU holds."""
 
-from __future__ import annotations
-
 import msgspec
 
 from runner.events.base import Event
-from runner.ranks.memory import PARTS, describe_parts
+from runner.ranks.memory_parts import PARTS, describe_parts
 from runner.util.bounds import Count, Ranks
 
 

@@ -4,8 +4,6 @@ The first node is the one of the supervisor; its readings are ordinary events. W
 arrives through its node agent, with times that are already on the supervisor's clock.
 """
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import msgspec

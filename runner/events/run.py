@@ -1,7 +1,5 @@
 """What happens in a run: its stages, its ranks, what they measure, and how it ends."""
 
-from __future__ import annotations
-
 from typing import Annotated, Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """What happens while an engine serves many requests at once: trtllm-bench, batched in flight."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 from runner.events.base import Event

@@ -6,8 +6,6 @@ import contextlib
 import os
 from pathlib import Path
 
-from runner.history import trash
-from runner.history.labels import Labels
 from runner.run.layout import PLAN, SAFE_NAME, list_names, list_runs, list_sweeps
 from runner.util import paths
 from runner.util.errors import UserError
@@ -37,6 +35,8 @@ def find_run(name: str) -> Path:
 
 
 def _reject_other_kinds(name: str) -> None:
+    from runner.history import trash  # rarely needed
+
     for deleted in trash.list_trash():
         if _has_id(deleted.path, name):
             restore = f"`{command('trash', 'restore', name)}` restores it"
@@ -74,6 +74,8 @@ def single_match(found: list[Path], name: str, what: str, where: str) -> Path:
 
 def _find_by_label(name: str, runs: list[Path]) -> list[Path]:
     """Return the runs with this name."""
+    from runner.history.labels import Labels  # ids and directories, which are most, need none
+
     labels = Labels()
     labels.read()
     return [run for run in runs if labels.of(run.name).name == name]

@@ -13,8 +13,9 @@ import os
 import shutil
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 from runner.history import labels
 from runner.run import layout
@@ -26,8 +27,7 @@ from runner.util.formatting import command
 _STAMP = "%Y%m%dT%H%M%SZ"
 
 
-@dataclass(frozen=True)
-class TrashedRun:
+class TrashedRun(msgspec.Struct, frozen=True):
     """A deleted run."""
 
     path: Path

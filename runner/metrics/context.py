@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
+
+import msgspec
 
 from runner.stats.intervals import MeanEstimate, inefficiency, mean_of
 from runner.stats.steady_state import Steadiness, assess_steadiness
@@ -31,8 +32,7 @@ def effective_number(sample: Sample, batches: Batches) -> float:
     return sample.n / inefficiency(batches.means, independent=sample.deviation**2 / batches.width)
 
 
-@dataclass(frozen=True)
-class GpuContext:
+class GpuContext(msgspec.Struct, frozen=True):
     """The GPU readings of one configuration."""
 
     window: GpuWindow | None
@@ -45,8 +45,7 @@ class GpuContext:
     """why there are too few samples; empty: there are enough"""
 
 
-@dataclass(frozen=True)
-class CeilingInputs:
+class CeilingInputs(msgspec.Struct, frozen=True):
     """What the ceiling of a run is computed from; a string: why it is not known."""
 
     reads: DecodeReads | str
@@ -55,8 +54,7 @@ class CeilingInputs:
     """what the GPUs can do at most"""
 
 
-@dataclass(frozen=True)
-class MetricContext:
+class MetricContext(msgspec.Struct, frozen=True, dict=True):
     """One configuration, and what several of its metrics share, computed once."""
 
     configuration: ConfigurationState

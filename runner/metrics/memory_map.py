@@ -11,7 +11,7 @@ from runner.events import MemoryParts
 from runner.metrics.flag import Effect, Flag
 from runner.metrics.rank_gpus import gpu_window, used_gpus
 from runner.plan.plan import configuration_of
-from runner.ranks.memory import PARTS
+from runner.ranks.memory_parts import PARTS
 from runner.util.bounds import Count
 
 if TYPE_CHECKING:

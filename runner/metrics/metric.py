@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple
+
+import msgspec
 
 from runner.util.bounds import parse_number
 
@@ -24,8 +25,7 @@ class Computed(NamedTuple):
     note: str = ""
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Metric:
+class Metric(msgspec.Struct, frozen=True, eq=False, kw_only=True):
     """One row of the result table: what it means, and how it is computed.
 
     The table, the `?` help, `trtbench-tui metrics`, `METRICS.md`, exports and comparisons read these fields.
@@ -91,8 +91,7 @@ def unknown_metric(name: str, unit: str) -> Metric:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class MetricValue:
+class MetricValue(msgspec.Struct, frozen=True):
     """A metric of one configuration: a number, or the reason why there is none."""
 
     metric: Metric

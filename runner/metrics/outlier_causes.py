@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.metrics.rank_gpus import used_gpus
 from runner.state.gpu import TelemetryState
@@ -27,8 +28,7 @@ def count_phrase(found: int, total: int) -> str:
     return f"causes of the slowest {found}: " if found < total else ""
 
 
-@dataclass(frozen=True)
-class Outlier:
+class Outlier(msgspec.Struct, frozen=True):
     """An iteration far slower than the others, and why."""
 
     slow: SlowIteration
@@ -58,8 +58,7 @@ def find_outliers(state: RunState, number: int) -> tuple[Outlier, ...]:
     return tuple(Outlier(slow, *_cause(state, configuration.slowest, slow, nodes)) for slow in found)
 
 
-@dataclass(frozen=True)
-class _Node:
+class _Node(msgspec.Struct, frozen=True):
     """What the readings of one node during an iteration are compared with."""
 
     columns: list[int]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from statistics import median
 from typing import NamedTuple
 
 import msgspec
@@ -14,6 +13,7 @@ from runner.state.gpu import GpuState
 from runner.state.nodes import in_order
 from runner.state.run import RunState
 from runner.state.stages import RankState
+from runner.stats import interpolated
 
 TIMES, LEAST_S = 10, 10
 """A stall is a silence longer than TIMES medians of the latency and longer than LEAST_S seconds."""
@@ -133,7 +133,7 @@ def rank_activity(state: RunState, now: int) -> tuple[RankActivity, ...]:
 def _median(configuration: ConfigurationState) -> float | None:
     if configuration.latency.n:
         return configuration.latency.percentile(50)
-    return median(configuration.warmup) if configuration.warmup else None
+    return interpolated(sorted(configuration.warmup), 50) if configuration.warmup else None
 
 
 def _complete(configuration: ConfigurationState) -> bool:

@@ -1,7 +1,5 @@
 """What a run asks of the workload manager Slurm."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import io
-import json
 import os
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass
 from functools import cached_property
 from typing import IO, TypeVar
-from urllib.parse import quote
 
 import msgspec
 
@@ -41,8 +38,7 @@ _NUMBERS: frozenset[type] = frozenset(
 _Struct = TypeVar("_Struct", bound=msgspec.Struct)
 
 
-@dataclass(frozen=True)
-class Mask:
+class Mask(msgspec.Struct, frozen=True, dict=True):
     """The values to replace; without any, and without `forms`, text stays as it is."""
 
     values: tuple[str, ...] = ()
@@ -58,10 +54,12 @@ class Mask:
     @cached_property
     def _forms(self) -> list[bytes]:
         """The values as text, in JSON and in web addresses; the longest first, as one may contain another."""
+        from urllib.parse import quote  # few runs have secrets
+
         forms = {
             form.encode("utf-8", "surrogateescape")
             for value in self.values
-            for form in (value, json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1])
+            for form in (value, *_forms_in_json(value))
         }
         forms |= {quote(value, safe="", errors="surrogateescape").encode() for value in self.values}
         return sorted(forms, key=lambda form: (-len(form), form))
@@ -157,6 +155,15 @@ class _MaskedFile(io.RawIOBase):
     def close(self) -> None:
         self._file.close()
         super().close()
+
+
+def _forms_in_json(value: str) -> tuple[str, ...]:
+    """Return how a value is written in JSON: other characters than ASCII may be escaped."""
+    if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
+        return (value,)
+    import json  # the keys and tokens of nearly all programs need no escape
+
+    return json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
 
 
 LOOKS = Mask(forms=True)

@@ -1,7 +1,5 @@
 """How the node agents of a run are started, when it uses several machines."""
 
-from __future__ import annotations
-
 from typing import Literal
 
 import msgspec

@@ -1,7 +1,5 @@
 """A plan: the commands of a profile. Pure data; making one starts and changes nothing."""
 
-from __future__ import annotations
-
 from pathlib import Path
 from typing import Literal, Protocol
 

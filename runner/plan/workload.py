@@ -1,7 +1,5 @@
 """What a run measures, in the terms of published tables: model, precision and split."""
 
-from __future__ import annotations
-
 import re
 
 import msgspec

@@ -8,13 +8,12 @@ the rest are estimates. On an H200 their sum was 0.1 % below to 0.9 % above what
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
 from typing import NamedTuple
 
+from runner.ranks.memory_parts import GIB, describe_parts
 from runner.ranks.shape import DecoderShape
 from runner.ranks.weight_shards import MATRICES, Parts, WeightShard, layer_parts, outer_parts
 
-GIB = 1 << 30
 CONTEXT = 764 << 20
 """Bytes of a CUDA context with the kernels of PyTorch, cuBLAS and Triton and with captured graphs, as seen on
 an H200; 618 MiB of them before the first graph."""
@@ -28,16 +27,6 @@ ALLOCATOR = 0.09
 """What PyTorch's allocator keeps beyond the cache and the workspace, as a share of them: 0.08 to 0.12 on an
 H200. It gives that back when memory runs out, so it is no reason to refuse a configuration."""
 ELEMENT_BYTES = {"float32": 4, "float16": 2, "bfloat16": 2}
-PARTS: Mapping[str, str] = {
-    "weights": "weights",
-    "cache": "KV cache",
-    "execution": "execution",
-    "buffers": "buffers",
-    "allocator": "allocator",
-    "context": "CUDA context",
-    "nccl": "NCCL",
-}
-"""The parts of the memory of a GPU, in the order in which they are shown -> their names."""
 
 
 class MemoryNeed(NamedTuple):
@@ -67,13 +56,6 @@ class MemoryNeed(NamedTuple):
     def __str__(self) -> str:
         """Return the required sum: `weights 15.0 + KV cache 2.1 + execution 0.9 = 18.0 GiB`."""
         return describe_parts(self._replace(allocator=0)._asdict())
-
-
-def describe_parts(sizes: Mapping[str, int | None]) -> str:
-    """Return the sum of the known parts in bytes, without those that are 0, as `weights 15.0 = 15.0 GiB`."""
-    known = [(PARTS[name], size) for name in PARTS if (size := sizes.get(name))]
-    parts = [f"{name} {size / GIB:.1f}" for name, size in known]
-    return f"{' + '.join(parts)} = {sum(size for _, size in known) / GIB:.1f} GiB"
 
 
 def weights_need(

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from statistics import median
 
 import msgspec
 
@@ -16,6 +15,7 @@ from runner.report.model import SummaryConfiguration
 from runner.run import layout
 from runner.state.configuration import ConfigurationShape, iterations_needed
 from runner.state.run import RunState
+from runner.stats import interpolated
 from runner.util.errors import UserError
 
 MAX_COMPARED_RUNS = 3
@@ -179,8 +179,8 @@ def earlier_times(run_dir: Path, plan: Plan) -> EarlierTimes:
             for shape, latency in _latencies(report):
                 latencies.setdefault(shape, []).append(latency)
     return EarlierTimes(
-        {name: median(found) for name, found in times.items()},
-        {shape: median(found) for shape, found in latencies.items()},
+        {name: interpolated(sorted(found), 50) for name, found in times.items()},
+        {shape: interpolated(sorted(found), 50) for shape, found in latencies.items()},
     )
 
 

@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import os
 import re
-import secrets
 import shutil
 import time
 from collections.abc import Callable, Iterator
@@ -58,7 +57,7 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 def new_run_id(profile: str, wall: float | None = None) -> str:
     """Return `<UTC time>_<profile>_<4 hex>`; names sort by start (`wall`, else now)."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
-    return f"{stamp}_{profile}_{secrets.token_hex(2)}"
+    return f"{stamp}_{profile}_{os.urandom(2).hex()}"
 
 
 def creation_time(run: str) -> float:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from runner import events as ev
 from runner.plan.plan import UNKNOWN_CONCURRENCY, in_flight
@@ -48,23 +49,22 @@ def batching_label(shape: ConfigurationShape) -> str:
     return f"concurrency {shape.concurrency}" if shape.concurrency else "all at once"
 
 
-@dataclass(slots=True)
-class ConfigurationState:
+class ConfigurationState(msgspec.Struct):
     """What rank 0 measured in one configuration; upstream's numbers use `latency` and `series`."""
 
     start: ev.ConfigurationStarted
     preparation: ev.Preparation | None = None
     """the last step of it; None: the engine prepares nothing, or does not report it"""
-    warmup: list[float] = field(default_factory=list)
-    latency: Sample = field(default_factory=Sample)
-    generation: Mean = field(default_factory=Mean)
-    steps: Mean = field(default_factory=Mean)
-    series: Series = field(default_factory=Series)
+    warmup: list[float] = msgspec.field(default_factory=list)
+    latency: Sample = msgspec.field(default_factory=Sample)
+    generation: Mean = msgspec.field(default_factory=Mean)
+    steps: Mean = msgspec.field(default_factory=Mean)
+    series: Series = msgspec.field(default_factory=Series)
     """one point per timed iteration, milliseconds"""
-    batches: Batches = field(default_factory=Batches)
+    batches: Batches = msgspec.field(default_factory=Batches)
     """latencies in order, milliseconds; input of `stats.steady_state.assess_steadiness`"""
-    generation_batches: Batches = field(default_factory=Batches)
-    slowest: SlowestIterations = field(default_factory=SlowestIterations)
+    generation_batches: Batches = msgspec.field(default_factory=Batches)
+    slowest: SlowestIterations = msgspec.field(default_factory=SlowestIterations)
     step_times: StepTimesState | None = None
     """None: the times of single decode steps are not reported"""
     timing_began: int | None = None

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
+
+import msgspec
 
 from runner import events as ev
 from runner.events.missing_readings import LOST, STALE
@@ -37,8 +38,7 @@ class TimedConfiguration(Protocol):
     def done(self) -> bool: ...
 
 
-@dataclass(slots=True)
-class GpuState:
+class GpuState(msgspec.Struct):
     """One GPU of the machine."""
 
     identity: ev.GpuIdentity
@@ -46,9 +46,9 @@ class GpuState:
     """its index in the columns of samples"""
     node: str = ""
     """name of its machine; empty: the run uses one"""
-    reasons: dict[str, str] = field(default_factory=dict)
+    reasons: dict[str, str] = msgspec.field(default_factory=dict)
     """why readings are missing now, by reading; key `all`: the whole GPU"""
-    sources: dict[str, str] = field(default_factory=dict)
+    sources: dict[str, str] = msgspec.field(default_factory=dict)
     health: ev.GpuHealth | None = None
     first_health: ev.GpuHealth | None = None
     before: list[int] | None = None
@@ -58,8 +58,8 @@ class GpuState:
     """processes on it at the last change; None: not read"""
     baseline: float | None = None
     """bytes in use before the first stage"""
-    energy: deque[ev.GpuEnergy] = field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
-    resets: list[tuple[int, int]] = field(default_factory=list)
+    energy: deque[ev.GpuEnergy] = msgspec.field(default_factory=lambda: deque(maxlen=RECENT_ENERGY))
+    resets: list[tuple[int, int]] = msgspec.field(default_factory=list)
     """times of the two readings between which the energy counter was reset"""
     peak_memory: float | None = None
     """most bytes in use in any sample of a full group; `TelemetryState.peak_memory` includes the newest"""
@@ -82,11 +82,10 @@ class GpuState:
         return self.health.reserved if self.health is not None else None
 
 
-@dataclass(slots=True)
-class TelemetryState:
+class TelemetryState(msgspec.Struct):
     """All GPUs, and the state of reading them."""
 
-    gpus: dict[str, GpuState] = field(default_factory=dict)
+    gpus: dict[str, GpuState] = msgspec.field(default_factory=dict)
     """by UUID, in NVML's order"""
     node: str = ""
     """name of the machine; empty: the run uses one"""
@@ -94,19 +93,19 @@ class TelemetryState:
     mapping: ev.GpuMapping | None = None
     status: ev.Telemetry | None = None
     """None: samples arrive as requested"""
-    status_events: list[ev.Telemetry] = field(default_factory=list)
+    status_events: list[ev.Telemetry] = msgspec.field(default_factory=list)
     """every change of `status`, at most `MAX_PROBLEMS`"""
-    problems: list[ev.GpuProblem] = field(default_factory=list)
+    problems: list[ev.GpuProblem] = msgspec.field(default_factory=list)
     cost: ev.TelemetryCost | None = None
-    dearest_us: dict[str, float] = field(default_factory=dict)
+    dearest_us: dict[str, float] = msgspec.field(default_factory=dict)
     """longest duration of each call over the run"""
     period_ms: int = 0
-    phases: list[GpuPhase] = field(default_factory=list)
+    phases: list[GpuPhase] = msgspec.field(default_factory=list)
     """one per configuration"""
-    _history: ReadingHistory = field(default_factory=ReadingHistory)
-    _groups: deque[SampleGroup] = field(default_factory=deque)
+    _history: ReadingHistory = msgspec.field(default_factory=ReadingHistory)
+    _groups: deque[SampleGroup] = msgspec.field(default_factory=deque)
     _open: SampleGroup | None = None
-    _newest: list[ev.GpuSamples] = field(default_factory=list)
+    _newest: list[ev.GpuSamples] = msgspec.field(default_factory=list)
     """the samples of `_open`"""
     _due: int = 0
     _first_stage: bool = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
 from typing import NamedTuple
+
+import msgspec
 
 from runner.events import GpuEnergy
 from runner.state.gpu_series import ReadingTable, joined
@@ -28,25 +29,24 @@ class CounterEdge(NamedTuple):
     """distance of the edge from readings that do not enclose it: this part of the phase is not counted"""
 
 
-@dataclass(slots=True)
-class GpuPhase:
+class GpuPhase(msgspec.Struct):
     """Grows with the configuration; `take` and `take_energy` receive its readings in order."""
 
     ticks: int = 0
     seen: int = -1
     """time of the last sample that was added"""
-    throttled_us: dict[str, list[int]] = field(default_factory=dict)
-    reasons: list[Counter[float | None]] = field(default_factory=list)
+    throttled_us: dict[str, list[int]] = msgspec.field(default_factory=dict)
+    reasons: list[Counter[float | None]] = msgspec.field(default_factory=list)
     """how often each set of clocks event reasons was seen, one counter per GPU"""
-    slices: dict[str, int] = field(default_factory=dict)
+    slices: dict[str, int] = msgspec.field(default_factory=dict)
     """most bytes in use of each MIG device, by UUID"""
-    begins: dict[str, CounterEdge] = field(default_factory=dict)
-    ends: dict[str, CounterEdge] = field(default_factory=dict)
+    begins: dict[str, CounterEdge] = msgspec.field(default_factory=dict)
+    ends: dict[str, CounterEdge] = msgspec.field(default_factory=dict)
     """by UUID"""
     begin: int = 0
     end: int = 0
     over: bool = False
-    _parts: list[ReadingTable] = field(default_factory=list)
+    _parts: list[ReadingTable] = msgspec.field(default_factory=list)
     """cells that are not joined yet: joining some at once is cheaper, many leave the processor's cache"""
 
     @property
@@ -60,7 +60,7 @@ class GpuPhase:
 
     def copy(self) -> GpuPhase:
         """Return a phase that grows on its own; cells are never changed, so that both share them."""
-        return replace(
+        return msgspec.structs.replace(
             self,
             throttled_us={reason: list(column) for reason, column in self.throttled_us.items()},
             reasons=[seen.copy() for seen in self.reasons],

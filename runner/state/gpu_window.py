@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cached_property
+
+import msgspec
 
 from runner.state.configuration import ConfigurationState
 from runner.state.gpu import GpuState
@@ -13,8 +14,7 @@ from runner.state.gpu_series import ReadingCell, ReadingTable
 from runner.state.run import RunState
 
 
-@dataclass(frozen=True)
-class GpuWindow:
+class GpuWindow(msgspec.Struct, frozen=True, dict=True):
     """A configuration, its measured phase, and the GPUs that its ranks computed on."""
 
     state: RunState

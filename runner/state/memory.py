@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+import msgspec
 
 from runner import events as ev
 
@@ -10,11 +10,10 @@ MOST = 1000
 """Stages and configurations that are kept."""
 
 
-@dataclass(slots=True)
-class MemoryState:
+class MemoryState(msgspec.Struct):
     """The newest statement about each configuration; of several ranks, about the one that holds most."""
 
-    _found: dict[tuple[int, int | None], ev.GpuMemory] = field(default_factory=dict)
+    _found: dict[tuple[int, int | None], ev.GpuMemory] = msgspec.field(default_factory=dict)
     """by number of the stage and of the configuration; None: about the whole stage"""
 
     def take(self, event: ev.GpuMemory) -> None:

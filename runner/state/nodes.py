@@ -8,9 +8,10 @@ from __future__ import annotations
 import re
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any, Literal, NamedTuple
+
+import msgspec
 
 from runner import events as ev
 from runner.state.gpu import TelemetryState, TimedConfiguration
@@ -27,15 +28,14 @@ def host_readings() -> deque[ev.Host]:
     return deque(maxlen=HOSTS_KEPT)
 
 
-@dataclass(slots=True)
-class NodeState:
+class NodeState(msgspec.Struct):
     """One machine of a run."""
 
     name: str
     first: bool = False
     """the node of the supervisor"""
-    telemetry: TelemetryState = field(default_factory=TelemetryState)
-    hosts: deque[ev.Host] = field(default_factory=host_readings)
+    telemetry: TelemetryState = msgspec.field(default_factory=TelemetryState)
+    hosts: deque[ev.Host] = msgspec.field(default_factory=host_readings)
     """the last readings of the machine, oldest first"""
     joined: ev.NodeJoined | None = None
     """None: its node agent has not started, or the run has none"""

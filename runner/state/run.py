@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
 from typing import Any, Literal
+
+import msgspec
 
 from runner import events as ev
 from runner.events import gc_paused
@@ -30,8 +31,7 @@ ENDED_STATUSES: frozenset[LiveStatus] = frozenset({"finished", "failed", "stoppe
 MAX_NOTICES = 200
 
 
-@dataclass(slots=True)
-class RunState:
+class RunState(msgspec.Struct):
     """Everything that screens and reports show of a run."""
 
     started: ev.RunStarted | None = None
@@ -42,28 +42,28 @@ class RunState:
     """the place of its job in the queue of Slurm, as last seen; None: it did not wait there"""
     job: ev.JobStarted | None = None
     """the job of Slurm that it runs in; None: it is none, or waits"""
-    stages: list[StageState] = field(default_factory=list)
-    ranks: dict[int, RankState] = field(default_factory=dict)
-    configurations: list[ConfigurationState] = field(default_factory=list)
+    stages: list[StageState] = msgspec.field(default_factory=list)
+    ranks: dict[int, RankState] = msgspec.field(default_factory=dict)
+    configurations: list[ConfigurationState] = msgspec.field(default_factory=list)
     """the first `MOST_CONFIGURATIONS`"""
     left_out: int = 0
     """further configurations, and results without one; their measurements are in no configuration"""
-    awaiting: list[ConfigurationState] = field(default_factory=list)
+    awaiting: list[ConfigurationState] = msgspec.field(default_factory=list)
     """the configurations without a result"""
     results: int = 0
     """number of results that the engine printed"""
-    hosts: deque[ev.Host] = field(default_factory=node_states.host_readings)
+    hosts: deque[ev.Host] = msgspec.field(default_factory=node_states.host_readings)
     """the last readings of the machine, of several the first node, oldest first"""
     heartbeat: ev.Heartbeat | None = None
     """the last heartbeat of a silent stage; None while it writes output"""
     no_gpu: str | None = None
-    memory: MemoryState = field(default_factory=MemoryState)
-    telemetry: TelemetryState = field(default_factory=TelemetryState)
+    memory: MemoryState = msgspec.field(default_factory=MemoryState)
+    telemetry: TelemetryState = msgspec.field(default_factory=TelemetryState)
     """the GPUs of the machine, of several the first node, and the state of reading them"""
-    nodes: dict[str, NodeState] = field(default_factory=dict)
+    nodes: dict[str, NodeState] = msgspec.field(default_factory=dict)
     """the machines of a run that uses several, by name; empty: it uses one"""
-    answers: list[ev.Answer] = field(default_factory=list)
-    notices: list[ev.Notice] = field(default_factory=list)
+    answers: list[ev.Answer] = msgspec.field(default_factory=list)
+    notices: list[ev.Notice] = msgspec.field(default_factory=list)
     failure: ev.Failure | None = None
     stopping: ev.Stopping | None = None
     lost_events: int = 0

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
+
 from runner import events as ev
 from runner.stats import Batches, Mean, Moments, Sample, Series
 
@@ -24,23 +26,22 @@ class OrderedSample(Sample):
         self.batches.extend(values)
 
 
-@dataclass(slots=True)
-class EngineLog:
+class EngineLog(msgspec.Struct):
     """The engine's iterations; those without a request in flight are not counted."""
 
-    latency: OrderedSample = field(default_factory=OrderedSample)
+    latency: OrderedSample = msgspec.field(default_factory=OrderedSample)
     """milliseconds"""
-    series: Series = field(default_factory=Series)
+    series: Series = msgspec.field(default_factory=Series)
     """one point per iteration, milliseconds; placed at the sum of all earlier latencies, because the log is
     read in blocks and iterations follow one another"""
-    tokens: OrderedSample = field(default_factory=OrderedSample)
-    active: Mean = field(default_factory=Mean)
-    queued: Moments = field(default_factory=Moments)
-    kv_share: Moments = field(default_factory=Moments)
+    tokens: OrderedSample = msgspec.field(default_factory=OrderedSample)
+    active: Mean = msgspec.field(default_factory=Mean)
+    queued: Moments = msgspec.field(default_factory=Moments)
+    kv_share: Moments = msgspec.field(default_factory=Moments)
     """share of the KV cache's blocks in use, 0 to 1"""
     most_active: int = 0
     """most requests in flight in one iteration; 0: not in the log"""
-    pauses: Mean = field(default_factory=Mean)
+    pauses: Mean = msgspec.field(default_factory=Mean)
     """1 for an iteration with paused requests, 0 for another"""
     last: ev.EngineIteration | None = None
 
@@ -64,16 +65,15 @@ class EngineLog:
             self.kv_share.add(event.kv_used / event.kv_total)
 
 
-@dataclass(slots=True)
-class RequestLog:
+class RequestLog(msgspec.Struct):
     """The finished requests, with the times of the request file; milliseconds."""
 
-    latency: OrderedSample = field(default_factory=OrderedSample)
-    ttft: OrderedSample = field(default_factory=OrderedSample)
-    per_token: OrderedSample = field(default_factory=OrderedSample)
-    per_user: OrderedSample = field(default_factory=OrderedSample)
+    latency: OrderedSample = msgspec.field(default_factory=OrderedSample)
+    ttft: OrderedSample = msgspec.field(default_factory=OrderedSample)
+    per_token: OrderedSample = msgspec.field(default_factory=OrderedSample)
+    per_user: OrderedSample = msgspec.field(default_factory=OrderedSample)
     """output tokens of a request / its latency, tokens/s"""
-    speed: OrderedSample = field(default_factory=OrderedSample)
+    speed: OrderedSample = msgspec.field(default_factory=OrderedSample)
     """tokens/s of a request after its first token"""
     slo: ev.Slo | None = None
     good: int = 0
@@ -119,8 +119,7 @@ class RequestLog:
         return (self.end - self.begin) / 1000
 
 
-@dataclass(slots=True)
-class ServingState:
+class ServingState(msgspec.Struct):
     """One benchmark of requests in flight."""
 
     phase: ev.ServingPhase = "loading"
@@ -129,8 +128,8 @@ class ServingState:
     done: int = 0
     total: int = 0
     """requests of this phase, as far as the program prints them"""
-    engine: EngineLog = field(default_factory=EngineLog)
-    requests: RequestLog = field(default_factory=RequestLog)
+    engine: EngineLog = msgspec.field(default_factory=EngineLog)
+    requests: RequestLog = msgspec.field(default_factory=RequestLog)
 
     @property
     def words(self) -> str:

@@ -5,12 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+import msgspec
+
 from runner import events as ev
 from runner.stats import Mean
 
 
-@dataclass(slots=True)
-class StageState:
+class StageState(msgspec.Struct):
     index: int
     name: str
     started: int

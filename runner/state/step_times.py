@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import NamedTuple
+
+import msgspec
 
 from runner.events import StepTimes
 from runner.stats import Sample
@@ -33,16 +35,15 @@ class StepPosition:
         return self.total / self.n
 
 
-@dataclass(slots=True)
-class StepTimesState:
+class StepTimesState(msgspec.Struct):
     """What rank 0 reported of the decode steps of the timed iterations, milliseconds."""
 
     each: int = 1
     """decode steps of a value, which is their mean"""
     iterations: int = 0
     """how many reported their steps"""
-    values: Sample = field(default_factory=Sample)
-    positions: list[StepPosition] = field(default_factory=list)
+    values: Sample = msgspec.field(default_factory=Sample)
+    positions: list[StepPosition] = msgspec.field(default_factory=list)
     """by place in the iteration"""
     slowest: SlowestStep | None = None
 

@@ -10,7 +10,8 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 _LARGEST = 0.98
 """Estimates of the correlation stay below this: at 1 the mean of any number of values tells nothing."""
@@ -27,8 +28,7 @@ _FEWEST_BATCHES = 12
 _LEAST_DF = 3.0
 
 
-@dataclass(frozen=True, slots=True)
-class Correlation:
+class Correlation(msgspec.Struct, frozen=True):
     """Correlation of neighbours, and what it does to the mean of `n` values.
 
     Attributes:
@@ -42,8 +42,7 @@ class Correlation:
     worth: float
 
 
-@dataclass(frozen=True, slots=True)
-class Noise:
+class Noise(msgspec.Struct, frozen=True):
     """Long-run variance of a series: n x the variance of its mean; and the degrees of freedom of it."""
 
     variance: float

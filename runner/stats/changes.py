@@ -12,8 +12,9 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from runner.stats.autocorrelation import Noise, noise_of
 from runner.stats.student import t_quantile, t_tail
@@ -31,8 +32,7 @@ _SPIKE = 6.0
 _DEVIATION_OF_DIFFERENCES = 0.6745 * math.sqrt(2)
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(msgspec.Struct, frozen=True):
     """A fitted course, on natural logarithms.
 
     Attributes:

@@ -32,9 +32,10 @@ from __future__ import annotations
 import functools
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from operator import mul
 from typing import Protocol
+
+import msgspec
 
 from runner.stats.autocorrelation import correlation_of
 from runner.stats.student import binomial_cdf, t_quantile
@@ -46,8 +47,7 @@ WIDEST = 10.0
 """A mean that is not known within this factor gets an interval with both sides open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(msgspec.Struct, frozen=True):
     """The range that contains the true value with the stated confidence; an open side is infinite."""
 
     low: float
@@ -80,8 +80,7 @@ class Estimate(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class MeanEstimate:
+class MeanEstimate(msgspec.Struct, frozen=True):
     """A mean with its standard error and the degrees of freedom of that."""
 
     value: float
@@ -100,8 +99,7 @@ class MeanEstimate:
         return Interval(self.value * math.exp(-share), self.value * math.exp(share))
 
 
-@dataclass(frozen=True, slots=True)
-class PercentileEstimate:
+class PercentileEstimate(msgspec.Struct, frozen=True):
     """A percentile, bounded by order statistics.
 
     Attributes:
@@ -133,8 +131,7 @@ class PercentileEstimate:
         return 100 * (rank - 1) / (int(self.effective) - 1) if self.effective >= 2 else 50.0
 
 
-@dataclass(frozen=True, slots=True)
-class Mapped:
+class Mapped(msgspec.Struct, frozen=True):
     """A monotone function of another estimate: tokens per second from the mean latency."""
 
     of: Estimate

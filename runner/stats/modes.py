@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+
+import msgspec
 
 from runner.stats.dip import dip
 from runner.stats.percentiles import Sample
@@ -31,8 +32,7 @@ _POINTS = 200
 _DEVIATION_FROM_QUARTILES = 1.349
 
 
-@dataclass(frozen=True, slots=True)
-class Mode:
+class Mode(msgspec.Struct, frozen=True):
     """One of two modes.
 
     Attributes:
@@ -52,8 +52,7 @@ class Mode:
         return (self.upper - self.lower) / _DEVIATION_FROM_QUARTILES
 
 
-@dataclass(frozen=True, slots=True)
-class Modes:
+class Modes(msgspec.Struct, frozen=True):
     """Two modes, the lower one first."""
 
     low: Mode

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+import msgspec
 
-@dataclass(slots=True)
-class SeriesBucket:
+
+class SeriesBucket(msgspec.Struct):
     """Neighbouring points of a series, merged to their minimum and maximum."""
 
     t: int

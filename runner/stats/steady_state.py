@@ -11,8 +11,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 from runner.stats.changes import FEWEST, SHORT, Change, find_change, fit_line, without_spikes
 from runner.stats.series import Batches
@@ -35,8 +36,7 @@ _LONG = 0.4
 """A warm-up of more than this share of the iterations is not over."""
 
 
-@dataclass(frozen=True, slots=True)
-class Drift:
+class Drift(msgspec.Struct, frozen=True):
     """The share by which the level changes from the first value to the last: -0.02 is 2 % less.
 
     A straight line through the logarithms, so that no bound is below -100 %, by ordinary least squares. `low`
@@ -48,8 +48,7 @@ class Drift:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(msgspec.Struct, frozen=True):
     """A lasting change of the level.
 
     Attributes:
@@ -63,8 +62,7 @@ class Step:
     high: float
 
 
-@dataclass(frozen=True, slots=True)
-class Steadiness:
+class Steadiness(msgspec.Struct, frozen=True):
     """Warm-up, drift and step of the iterations until now.
 
     Attributes:

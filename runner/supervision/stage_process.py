@@ -13,7 +13,7 @@ from runner.engines import mpi
 from runner.plan.plan import Stage
 from runner.run import layout
 from runner.state import cuda_devices
-from runner.util import processes
+from runner.util import process_control, processes
 from runner.util.cgroup import Cgroup
 from runner.util.files import open_append
 
@@ -47,7 +47,7 @@ def start_process(
         """Run in the child between fork and exec."""
         if cgroup is not None:
             cgroup.join()
-        processes.die_with_parent(parent)
+        process_control.die_with_parent(parent)
 
     env = {
         **os.environ,

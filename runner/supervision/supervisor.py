@@ -37,7 +37,7 @@ from runner.supervision.run_nodes import LOG, RunNodes
 from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry import host
 from runner.telemetry.monitor import TelemetryMonitor, TimingBoundaries
-from runner.util import processes, signals
+from runner.util import process_control, processes, signals
 from runner.util.logs import set_up_process_log
 
 logger = logging.getLogger(__name__)
@@ -52,7 +52,7 @@ def main(run_dir: str, lock: int) -> None:
     os.set_inheritable(lock, False)
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    processes.adopt_orphans()
+    process_control.adopt_orphans()
     path = Path(run_dir)
     supervision = Supervision(path, layout.load_plan(path))
     signal.signal(signal.SIGTERM, lambda *_: supervision.terminate())

@@ -23,7 +23,7 @@ from runner import events as ev
 from runner.engines.diagnosis import describe_exit
 from runner.events.journal import LineReader
 from runner.telemetry.gpu_registry import COLUMNS, GpuRegistry
-from runner.util import disk, processes
+from runner.util import disk, process_control, processes
 from runner.util.daemon import IMPORT_ROOT
 from runner.util.files import open_append
 
@@ -147,7 +147,7 @@ class TelemetryMonitor:
                 stdout=log,
                 stderr=log,
                 start_new_session=True,
-                preexec_fn=lambda: processes.die_with_parent(parent),
+                preexec_fn=lambda: process_control.die_with_parent(parent),
             )
             self.pids.add(self._child.pid)
             self._born = processes.start_time(self._child.pid)

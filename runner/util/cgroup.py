@@ -10,8 +10,9 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 PREFIX = "trtbench-"
 _OWN = Path("/proc/self/cgroup")
@@ -20,8 +21,7 @@ _KILL = "cgroup.kill"
 _PROCS = "cgroup.procs"
 
 
-@dataclass(frozen=True, slots=True)
-class Cgroup:
+class Cgroup(msgspec.Struct, frozen=True):
     """A control group that holds processes of one run only."""
 
     path: Path

@@ -3,18 +3,20 @@
 Names, tags, notes, causes, GPU names and the output of programs may come from another machine or user. Such
 text must not control the terminal, the spreadsheet or the page that shows it, nor look like other text. There
 is one function per format; each is used where the format is written.
+
+Patterns are text, which `re` compiles when it first uses one and keeps: a start needs few of them.
 """
 
 from __future__ import annotations
 
 import re
 
-_ESCAPE = re.compile(
+_ESCAPE = (
     r"\x1b\[[0-?]*[ -/]*[@-~]"  # CSI: colours, cursor movement
     r"|\x1b[\]PX^_][^\n]*?(?:\x07|\x1b\\)"  # OSC, DCS and their like, if they have an end
     r"|\x1b[ -/]*[0-~]?"
 )
-_LINE_BREAKS = re.compile(r"\r\n|[\t-\r\x1c-\x1e\x85\u2028\u2029]")
+_LINE_BREAKS = r"\r\n|[\t-\r\x1c-\x1e\x85\u2028\u2029]"
 _BYTES = "\udc80-\udcff"  # how Python stores the bytes of a file name that is not UTF-8
 _HIDDEN = (
     "\x00-\x1f\x7f-\x9f"  # control characters
@@ -25,8 +27,8 @@ _HIDDEN = (
     "\U00013430-\U0001343f\U0001bca0-\U0001bca3\U0001d173-\U0001d17a"
     "\ud800-\udc7f\udd00-\udfff"
 )
-UNSAFE = re.compile(f"[{_HIDDEN}{_BYTES}]")
-_STORED_BYTES = re.compile(f"[{_BYTES}]+")
+UNSAFE = f"[{_HIDDEN}{_BYTES}]"
+_STORED_BYTES = f"[{_BYTES}]+"
 MARK = "·"
 """Shown for each character that would be invisible or have an effect; its width is one column."""
 
@@ -39,14 +41,14 @@ def plain_text(text: str) -> str:
     if text.isascii() and text.isprintable():
         return text
     if "\x1b" in text:
-        text = _ESCAPE.sub("", text)
+        text = re.sub(_ESCAPE, "", text)
     text = text.expandtabs(8) if "\t" in text else text
-    return UNSAFE.sub(MARK, text)
+    return re.sub(UNSAFE, MARK, text)
 
 
 def one_line(text: str) -> str:
     """Return the text as one line: line breaks and runs of spaces become one space."""
-    return " ".join(plain_text(_LINE_BREAKS.sub(" ", text)).split())
+    return " ".join(plain_text(re.sub(_LINE_BREAKS, " ", text)).split())
 
 
 def terminal_lines(text: str, *, keep_bytes: bool = False) -> str:
@@ -58,12 +60,12 @@ def terminal_lines(text: str, *, keep_bytes: bool = False) -> str:
     """
     if text.isascii() and text.replace("\n", "").isprintable():
         return text
-    text = _ESCAPE.sub("", text.replace("\r\n", "\n"))
+    text = re.sub(_ESCAPE, "", text.replace("\r\n", "\n"))
     if not keep_bytes:
-        return UNSAFE.sub(_mark_in_lines, text)
+        return re.sub(UNSAFE, _mark_in_lines, text)
     # Bytes that form a character would become this character when they are written.
-    text = _STORED_BYTES.sub(_decode_bytes, text)
-    return UNSAFE.sub(_mark_in_output, text)
+    text = re.sub(_STORED_BYTES, _decode_bytes, text)
+    return re.sub(UNSAFE, _mark_in_output, text)
 
 
 def _mark_in_lines(found: re.Match[str]) -> str:
@@ -86,10 +88,10 @@ def ascii_json(document: bytes) -> bytes:
     if document.isascii() and b"\x7f" not in document:
         return document
     # Outside of strings, JSON has no such character.
-    return _NOT_PLAIN_ASCII.sub(_json_escape, document.decode("utf-8")).encode("ascii")
+    return re.sub(_NOT_PLAIN_ASCII, _json_escape, document.decode("utf-8")).encode("ascii")
 
 
-_NOT_PLAIN_ASCII = re.compile(r"[^\x00-\x7e]")
+_NOT_PLAIN_ASCII = r"[^\x00-\x7e]"
 
 
 def _json_escape(found: re.Match[str]) -> str:
@@ -99,28 +101,28 @@ def _json_escape(found: re.Match[str]) -> str:
 
 # --- spreadsheets ------------------------------------------------------------------------------------------
 
-_FORMULA = re.compile(r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]")
-_NUMBER = re.compile(r"[+-]?(?:\d[\d.,]*|\.\d+)(?:[eE][+-]?\d+)?\s?%?", re.ASCII)
+_FORMULA = r"\s*[=+\-@\uff1d\uff0b\uff0d\uff20]"
+_NUMBER = r"(?a)[+-]?(?:\d[\d.,]*|\.\d+)(?:[eE][+-]?\d+)?\s?%?"
 
 
 def spreadsheet_cell(text: str) -> str:
     """Return the text as one line that a spreadsheet takes as text; a formula gets an apostrophe in front."""
     text = one_line(text)
-    return f"'{text}" if _FORMULA.match(text) and not _NUMBER.fullmatch(text) else text
+    return f"'{text}" if re.match(_FORMULA, text) and not re.fullmatch(_NUMBER, text) else text
 
 
 # --- Markdown ----------------------------------------------------------------------------------------------
 
-_MARKUP = re.compile(
+_MARKUP = (
     r"[\\`*|]"
     r"|(?<![^\W_])_+|_+(?![^\W_])"  # underscores within a word, as in field names, need no escape
     r"|(?<=\])[(\[:]"  # a link, its definition
     r"|~(?=~)"
 )
-_ENTITY = re.compile(r"&(?=#?[A-Za-z0-9]+;)")
-_REFERENCE = re.compile(r"@\w|#\d|\b(?:GH-\d|www\.|mailto:)|://", re.IGNORECASE)
+_ENTITY = r"&(?=#?[A-Za-z0-9]+;)"
+_REFERENCE = r"(?i)@\w|#\d|\b(?:GH-\d|www\.|mailto:)|://"
 """addresses, mentions and numbers of issues, which pages turn into links even behind a backslash"""
-_BLOCK = re.compile(r"(?=>|[-+=#]+(?: |$))")
+_BLOCK = r"(?=>|[-+=#]+(?: |$))"
 """the start of a quotation, a list or a heading"""
 
 
@@ -130,14 +132,14 @@ def markdown_text(text: str) -> str:
     Words that a page would turn into a link or a mention become code, where no page looks for them.
     """
     text = " ".join(map(_markdown_word, one_line(text).split(" ")))
-    return f"\\{text}" if _BLOCK.match(text) else text
+    return f"\\{text}" if re.match(_BLOCK, text) else text
 
 
 def _markdown_word(word: str) -> str:
-    if _REFERENCE.search(word):
+    if re.search(_REFERENCE, word):
         return markdown_code(word)
-    word = _ENTITY.sub("&amp;", word).replace("<", "&lt;")
-    return _MARKUP.sub(lambda found: "".join(f"\\{char}" for char in found[0]), word)
+    word = re.sub(_ENTITY, "&amp;", word).replace("<", "&lt;")
+    return re.sub(_MARKUP, lambda found: "".join(f"\\{char}" for char in found[0]), word)
 
 
 def markdown_code(text: str) -> str:

@@ -8,40 +8,22 @@ descends from such a process.
 from __future__ import annotations
 
 import contextlib
-import ctypes
-import hashlib
 import os
 import pwd
 import signal
 import time
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass, field
 from pathlib import Path
+
+import msgspec
 
 from runner.util import cgroup
 from runner.util.cgroup import Cgroup
 from runner.util.files import open_append
 
 TAG = "TRTBENCH_RUN"
-_PR_SET_PDEATHSIG = 1
-_PR_SET_CHILD_SUBREAPER = 36
-
-_libc = ctypes.CDLL(None, use_errno=True)
-
 ProcessIdentity = tuple[int, int]
 """pid and start time: a pid alone can be reused"""
-
-
-def adopt_orphans() -> None:
-    """Make this process the parent of descendants whose parent died, so that it can find them."""
-    _libc.prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
-
-
-def die_with_parent(parent: int) -> None:
-    """Terminate a child when the thread that forked it ends; called in the child between fork and exec."""
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGTERM, 0, 0, 0)
-    if os.getppid() != parent:
-        os.kill(os.getpid(), signal.SIGTERM)
 
 
 def user_name() -> str:
@@ -89,7 +71,11 @@ def machine_id() -> str:
         text = Path("/etc/machine-id").read_text(encoding="ascii", errors="replace").strip()
     except OSError:
         return ""
-    return hashlib.blake2s(text.encode(), digest_size=8, person=b"trtbench").hexdigest() if text else ""
+    if not text:
+        return ""
+    from hashlib import blake2s  # it loads OpenSSL, which readers of runs of this boot do not need
+
+    return blake2s(text.encode(), digest_size=8, person=b"trtbench").hexdigest()
 
 
 def pid_namespace() -> int:
@@ -106,8 +92,7 @@ def start_time(pid: int) -> int | None:
     return stat.start if stat is not None and stat.state != "Z" else None
 
 
-@dataclass(frozen=True, slots=True)
-class Stat:
+class Stat(msgspec.Struct, frozen=True):
     name: str
     """the kernel's name of the program, at most 15 characters"""
     state: str
@@ -229,13 +214,12 @@ def find_tagged(run: str) -> list[ProcessIdentity]:
     return found
 
 
-@dataclass(slots=True)
-class RunProcesses:
+class RunProcesses(msgspec.Struct):
     """All processes ever seen in a run; also on disk, for a later clean-up."""
 
     run: str
     record: Path
-    seen: set[ProcessIdentity] = field(default_factory=set)
+    seen: set[ProcessIdentity] = msgspec.field(default_factory=set)
     spared: set[int] | None = None
     """children of this process that are no members; None: this process does not adopt those of the run"""
     cgroup: Cgroup | None = None

@@ -19,7 +19,9 @@ class CleanFilter(LineFilter):
         # `isprintable` is fast, and true for nearly every text.
         if all(segment.text.isprintable() for segment in segments):
             return segments
-        return [Segment(UNSAFE.sub(_same_width, text), style, control) for text, style, control in segments]
+        return [
+            Segment(re.sub(UNSAFE, _same_width, text), style, control) for text, style, control in segments
+        ]
 
 
 def _same_width(found: re.Match[str]) -> str:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from tui.framework.keymap import Key
 from tui.framework.rows import Row, Span, cut, dim, row, row_width, spread
 
 
-@dataclass(frozen=True, slots=True)
-class FooterLine:
+class FooterLine(msgspec.Struct, frozen=True):
     """The content of the last line of a screen."""
 
     keys: tuple[Key, ...] = ()

@@ -8,7 +8,6 @@ gone to another widget. For the same reason keys wait for a screen that is still
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
 
 from textual import events
 from textual.app import App
@@ -25,11 +24,12 @@ KEY_TIMEOUT_S = 0.25
 class KeyQueue(App[int]):
     """Keeps a key back while the one before it passes through the widgets."""
 
-    @dataclass
     class KeyPassed(Message):
         """Follows a key through the queues of the widgets; arrives where the key has been."""
 
-        key: events.Key
+        def __init__(self, key: events.Key) -> None:
+            super().__init__()
+            self.key = key
 
     def __init__(self) -> None:
         super().__init__()

@@ -7,9 +7,9 @@ for themselves (`BROWSER_KEYS`), so an action on one of them has a second key fo
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
 
+import msgspec
 from textual.binding import Binding, BindingType
 
 KeyState = Literal[
@@ -35,8 +35,7 @@ KeyState = Literal[
 pane; `nodes` is of the live screen."""
 
 
-@dataclass(frozen=True, slots=True)
-class Key:
+class Key(msgspec.Struct, frozen=True):
     """A key of a screen."""
 
     keys: str

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from runner.ranks.memory import GIB, MemoryNeed, configuration_need, describe_lack, weights_need
+from runner.ranks.memory import MemoryNeed, configuration_need, describe_lack, weights_need
+from runner.ranks.memory_parts import GIB
 from runner.ranks.shape import DecoderShape
 from tests.runner.ranks.support import torch_or_skip
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from runner.events.missing_readings import without_host_load
 from runner.metrics.flag import Effect, Flag
@@ -12,12 +13,14 @@ from runner.plan.plan import Plan
 from runner.state import nodes as node_states
 from runner.state.run import RunState
 from runner.util.formatting import duration, plural, ranges
-from tui.screens.dialogs.help import HelpSection
 from tui.screens.live.gpu_panel import GpuLine
 from tui.screens.live.health_line import Severity
 from tui.screens.live.node_rows import MIN_SKEW_SHOWN, NodeGpus, NodeRanks, NodeState
 from tui.screens.live.rank_panel import RankLine
 from tui.text import plain_text
+
+if TYPE_CHECKING:
+    from tui.screens.dialogs.help import HelpSection
 
 CLOCK_UNKNOWN = "clock not measured"
 
