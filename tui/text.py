@@ -10,6 +10,7 @@ import os
 import re
 import sys
 import unicodedata
+from collections.abc import Sequence
 from functools import lru_cache
 
 from rich.cells import cell_len, set_cell_size
@@ -91,14 +92,43 @@ class BrailleCanvas:
 
     def column(self, x: int, top: int, bottom: int) -> None:
         """Set the dots `top` to `bottom` (inclusive, 0 is the upper edge) of dot column `x`."""
-        cell, side = divmod(x, 2)
-        top, bottom = max(0, top), min(bottom, self.height * 4 - 1)
-        for y in range(top // 4, bottom // 4 + 1):
-            first, last = max(0, top - 4 * y), min(3, bottom - 4 * y)
-            self._cells[y][cell] |= _STROKES[side][first][last]
+        cell, strokes = x >> 1, _STROKES[x & 1]
+        if top < 0:
+            top = 0
+        if bottom >= self.height * 4:
+            bottom = self.height * 4 - 1
+        y, end = top >> 2, bottom >> 2
+        if y == end:
+            self._cells[y][cell] |= strokes[top & 3][bottom & 3]
+        elif y < end:
+            self._cells[y][cell] |= strokes[top & 3][3]
+            for between in range(y + 1, end):
+                self._cells[between][cell] |= strokes[0][3]
+            self._cells[end][cell] |= strokes[0][bottom & 3]
 
     def row(self, y: int) -> str:
         return "".join(chr(_BRAILLE + bits) if bits else " " for bits in self._cells[y])
+
+
+_COLUMNS = [
+    [
+        chr(_BRAILLE + sum(_STROKES[side][3 - high][3] for side, high in enumerate(pair) if high >= 0))
+        if max(pair) >= 0
+        else " "
+        for pair in ((left, right) for right in range(-1, 4))
+    ]
+    for left in range(-1, 4)
+]
+"""cells with two columns of dots, by the level of the left one + 1 and of the right one + 1"""
+
+
+def braille_columns(values: Sequence[float | None], top: float) -> str:
+    """Draw values from 0 to `top` as columns of one to four dots, two a cell; None is a gap."""
+    levels = [
+        0 if value is None or top <= 0 else 1 + max(0, min(3, round(min(value / top, 1.0) * 3)))
+        for value in values
+    ]
+    return "".join(_COLUMNS[left][right] for left, right in zip(levels[::2], levels[1::2], strict=True))
 
 
 # --- fitting text into cells -------------------------------------------------------------------------------

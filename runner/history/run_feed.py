@@ -5,17 +5,16 @@ from __future__ import annotations
 import time
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
 from runner import events as ev
 from runner.events import AnyEvent
 from runner.events.journal import EventReader
-from runner.plan.masking import Mask, reader_mask
+from runner.plan.masking import reader_mask
 from runner.plan.plan import Plan
 from runner.run import layout
-from runner.run.liveness import is_mirror, mirror_problem
+from runner.run.liveness import Liveness, check, is_mirror, mirror_problem
 from runner.state.run import RunState
 from runner.util.formatting import duration
 from runner.util.processes import boot_id
@@ -41,6 +40,8 @@ class Feed(Protocol):
     state: RunState
     live: bool
     """False for a replay, which cannot be stopped"""
+    is_mirror: bool
+    """the log is a copy of that of another machine's run, which is kept up to date"""
 
     def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
         """Apply new events for at most about `budget_s` seconds.
@@ -70,29 +71,24 @@ class Feed(Protocol):
         ...
 
 
-@dataclass
 class RunFeed:
     """Follow the log of a running or ended run."""
 
-    run_dir: Path
-    plan: Plan
-    state: RunState = field(default_factory=RunState)
-    live: bool = True
-    _reader: EventReader = field(init=False)
-    _checked: float = 0.0
-    _truncated: bool = False
-    """the reader of this feed was told that the log became shorter"""
-    _boot_id: str = field(default_factory=boot_id)
-    _is_mirror: bool = False
-    """the log comes from another machine, and its clock continues while nothing arrives"""
-    _arrived: int = 0
-    """when the last event was read, CLOCK_MONOTONIC in ns"""
-    _mask: Mask = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._mask = reader_mask(self.plan)
-        self._reader = EventReader(self.run_dir / layout.EVENTS)
-        self._is_mirror = is_mirror(self.run_dir)
+    def __init__(self, run_dir: Path, plan: Plan) -> None:
+        self.run_dir = run_dir
+        self.plan = plan
+        self.state = RunState()
+        self.live = True
+        self._reader = EventReader(run_dir / layout.EVENTS)
+        self._checked = 0.0
+        self._truncated = False
+        """the reader of this feed was told that the log became shorter"""
+        self._boot_id = boot_id()
+        self.is_mirror = is_mirror(run_dir)
+        """the clock of the log continues while nothing arrives"""
+        self._arrived = 0
+        """when the last event was read, CLOCK_MONOTONIC in ns"""
+        self._mask = reader_mask(plan)
 
     def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
         start = time.monotonic()
@@ -107,9 +103,7 @@ class RunFeed:
             taken += self._apply([notice], on_events)
         if not taken and self.state.running and start - self._checked > LIVENESS_S:
             self._checked = start
-            from runner.history.recovery import recover  # not before it is needed: it is a tenth of the start
-
-            closing = recover(self.run_dir, wait=False)
+            closing = self._recovered()
             if closing is not None:
                 taken = self._apply_closing(closing, on_events)
             elif self.state.started is None:
@@ -123,6 +117,14 @@ class RunFeed:
         if on_events is not None:
             on_events(events)
         return len(events)
+
+    def _recovered(self) -> list[AnyEvent] | None:
+        """Return the closing events of a run whose supervisor died; None: it lives."""
+        if check(self.run_dir) is Liveness.ALIVE:
+            return None
+        from runner.history.recovery import recover  # not before it is needed: it is a tenth of the start
+
+        return recover(self.run_dir, wait=False)
 
     def _apply_waiting(self, on_events: EventCallback | None) -> int:
         """Apply the place of the job of the run in its queue, when it has changed."""
@@ -154,7 +156,7 @@ class RunFeed:
         That of another machine is its last event, and the time since then here.
         """
         state = self.state
-        if self._is_mirror and state.ended is None:
+        if self.is_mirror and state.ended is None:
             return state.last_t + (time.monotonic_ns() - self._arrived if self._arrived else 0)
         if state.ended is not None or (state.started is not None and state.started.boot_id != self._boot_id):
             return state.last_t
@@ -169,24 +171,21 @@ class RunFeed:
         return not self.run_dir.is_dir()
 
 
-@dataclass
 class ReplayFeed:
     """Replay a recorded log, `speed` times as fast as recorded."""
 
-    run_dir: Path
-    plan: Plan
-    speed: float = 1.0
-    state: RunState = field(default_factory=RunState)
-    live: bool = False
-    _pending: deque[AnyEvent] = field(default_factory=deque)
-    _reader: EventReader = field(init=False)
-    _began: float | None = None
-    _first: int = 0
-    _mask: Mask = field(init=False)
-
-    def __post_init__(self) -> None:
-        self._mask = reader_mask(self.plan)
-        self._reader = EventReader(self.run_dir / layout.EVENTS)
+    def __init__(self, run_dir: Path, plan: Plan, speed: float = 1.0) -> None:
+        self.run_dir = run_dir
+        self.plan = plan
+        self.speed = speed
+        self.state = RunState()
+        self.live = False
+        self.is_mirror = False
+        self._pending: deque[AnyEvent] = deque()
+        self._reader = EventReader(run_dir / layout.EVENTS)
+        self._began: float | None = None
+        self._first = 0
+        self._mask = reader_mask(plan)
         self._refill()
 
     def drain(self, budget_s: float, on_events: EventCallback | None = None) -> int:
@@ -236,13 +235,13 @@ def known_until(feed: Feed) -> int:
     Of the copy of another machine's run it is the last event that arrived: nothing is known of the time since
     then, so nothing is missing yet.
     """
-    return feed.state.last_t if feed.live and is_mirror(feed.run_dir) else feed.now()
+    return feed.state.last_t if feed.is_mirror else feed.now()
 
 
 def why_cut_off(feed: Feed) -> str:
     """Return since when nothing arrives of another machine's run, and why; empty: events arrive."""
     state = feed.state
-    if not feed.live or not state.running or not is_mirror(feed.run_dir):
+    if not feed.is_mirror or not state.running:
         return ""
     why, silent = mirror_problem(feed.run_dir), (feed.now() - state.last_t) / 1e9
     if not state.last_t:

@@ -29,6 +29,7 @@ _DIP = 0.5
 _MOST_FOR_DIP = 1000
 """More values do not lower that bound: the dip is of `_POINTS` percentiles."""
 _POINTS = 200
+_SHARES = [1 + 97 * (i + 0.5) / _POINTS for i in range(_POINTS)]
 _DEVIATION_FROM_QUARTILES = 1.349
 
 
@@ -83,7 +84,7 @@ _last: tuple[Sample | None, int, Modes | None] = None, 0, None
 def _find_modes(sample: Sample) -> Modes | None:
     if sample.n < FEWEST or sample.minimum <= 0:
         return None
-    points = [sample.percentile(1 + 97 * (i + 0.5) / _POINTS) for i in range(_POINTS)]
+    points = sample.percentiles(_SHARES)
     split = _best_split(points)
     below, _, above = sample.counts((-math.inf, split, split, math.inf))
     if min(below, above) < max(_FEWEST_OF_MODE, LEAST_SHARE * sample.n):
@@ -106,7 +107,7 @@ def _find_modes(sample: Sample) -> Modes | None:
 
 def _rejects_one_mode(sample: Sample) -> bool:
     points = min(sample.n, _POINTS)
-    ordered = [sample.percentile(100 * i / (points - 1)) for i in range(points)]
+    ordered = sample.percentiles([100 * i / (points - 1) for i in range(points)])
     return dip(ordered) >= _DIP / math.sqrt(min(sample.n, _MOST_FOR_DIP))
 
 

@@ -73,6 +73,19 @@ class Sample(Moments):
             return self._from_histogram(q)
         return interpolated(self._ordered(), q)
 
+    def percentiles(self, shares: Sequence[float]) -> list[float]:
+        """Return the percentiles at ascending `shares` (0 to 100) of a sample with values, in one pass."""
+        if not self.exact:
+            return self._all_from_histogram(shares)
+        ordered, last = self._ordered(), self.n - 1
+        found = []
+        for q in shares:
+            position = last * q / 100
+            below = int(position)
+            low = ordered[below]
+            found.append(low + (ordered[min(below + 1, last)] - low) * (position - below))
+        return found
+
     def upstream_percentile(self, q: float) -> float:
         """`sorted[int(n * q)]` as TensorRT-LLM's benchmark.py computes it (no interpolation, one rank high).
 
@@ -147,6 +160,15 @@ class Sample(Moments):
             if seen > wanted:
                 return middle
         return self.maximum
+
+    def _all_from_histogram(self, shares: Sequence[float]) -> list[float]:
+        found: list[float] = []
+        seen = 0
+        for middle, count in self._middles():
+            seen += count
+            while len(found) < len(shares) and seen > (self.n - 1) * shares[len(found)] / 100:
+                found.append(middle)
+        return found + [self.maximum] * (len(shares) - len(found))
 
     def _middles(self) -> Iterator[tuple[float, int]]:
         """Yield the bins of the histogram in order: the value that represents a bin, and its count."""

@@ -137,6 +137,7 @@ class SimulatedFeed:
     rate: float
     state: RunState = field(default_factory=RunState)
     live: bool = True
+    is_mirror: bool = False
     loaded: float = 1.0
     gone: bool = False
     folding: Measurement = field(default_factory=lambda: Measurement("fold of the events of a frame"))

@@ -34,6 +34,7 @@ class RecordedFeed:
     at: int
     state: RunState = field(default_factory=RunState)
     live: bool = True
+    is_mirror: bool = False
     loaded: float = 1.0
     gone: bool = False
     pending: list[AnyEvent] = field(default_factory=list)

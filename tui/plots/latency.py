@@ -33,7 +33,7 @@ from tui.plots.axes import (
     time_step,
     y_axis,
 )
-from tui.text import BrailleCanvas, align_right, fit
+from tui.text import BrailleCanvas, align_right, braille_columns, fit
 
 AxisMode = Literal["linear", "log", "full"]
 """the y axis: linear without outliers, logarithmic, linear from the lowest to the highest value"""
@@ -278,12 +278,12 @@ def _times(data: LatencyPlotData, plot: int, shaded: int) -> str:
 
 def _lane(lane: GpuLane, gutter: int, plot: int) -> Row:
     """Draw a reading as columns of dots, two per cell; a gap where there is no reading."""
-    dots = BrailleCanvas(plot, 1)
     columns, slots = plot * 2, lane.slots
+    means: list[float | None] = [None] * columns
     for x in range(columns if slots else 0):
         first, after = x * len(slots) // columns, (x + 1) * len(slots) // columns
         values = [value for value in slots[first : max(after, first + 1)] if value is not None]
-        if values and lane.top > 0:
-            height = min(3, round(min(sum(values) / len(values) / lane.top, 1.0) * 3))
-            dots.column(x, 3 - height, 3)
-    return row(dim(fit(align_right(lane.name, gutter), gutter) + " │"), Span(dots.row(0), "accent"))
+        if values:
+            means[x] = sum(values) / len(values)
+    drawn = braille_columns(means, lane.top)
+    return row(dim(fit(align_right(lane.name, gutter), gutter) + " │"), Span(drawn, "accent"))

@@ -6,12 +6,10 @@ no bar and no history.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
 
 from tui.framework.rows import Row, Span, cut, dim, row, row_text
-from tui.text import BrailleCanvas, align_right, bar, fit, gibibytes
+from tui.text import align_right, bar, braille_columns, fit, gibibytes
 
 HISTORY = 60
 """Most readings that a history line can show: two a cell."""
@@ -56,8 +54,7 @@ class GpuLine(msgspec.Struct, frozen=True):
     """names of the fields above that this GPU does not support"""
 
 
-@dataclass(frozen=True)
-class _GpuColumns:
+class _GpuColumns(msgspec.Struct, frozen=True):
     bar: int
     """cells of the memory bar; 0: none"""
     history: int
@@ -145,14 +142,9 @@ def _history(values: tuple[float | None, ...], top: float, width: int) -> list[S
     """Draw readings as columns of dots, two a cell, the newest at the right; no reading is a gap."""
     if not width:
         return []
-    dots = BrailleCanvas(width, 1)
     shown = values[-2 * width :]
-    start = 2 * width - len(shown)
-    for position, value in enumerate(shown):
-        if value is not None and top > 0:
-            height = min(3, round(min(value / top, 1.0) * 3))
-            dots.column(start + position, 3 - height, 3)
-    return [Span(" "), Span(dots.row(0), "accent")]
+    gaps = (None,) * (2 * width - len(shown))
+    return [Span(" "), Span(braille_columns((*gaps, *shown), top), "accent")]
 
 
 def _maximum(values: tuple[float | None, ...]) -> float:

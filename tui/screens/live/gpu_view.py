@@ -128,7 +128,7 @@ def gpu_box(
     used = {(plain_text(gpu.node), gpu.identity.index) for gpu in used_gpus(state)} if processes else set()
     foreign = tuple(line for line in processes if line.foreign and (line.node, line.gpu) in used)
     if not state.nodes:
-        lines = gpu_lines(state)
+        lines = cache.lines(state) if cache is not None else gpu_lines(state)
         return GpuBox(lines, foreign, _page(state, lines, processes) if full else None)
     nodes = _nodes(state, now, folding if full else FOLDED, cache or NodeLineCache())
     if not full:
@@ -145,6 +145,23 @@ class NodeLineCache:
         self._lines: dict[str, tuple[tuple[object, ...], tuple[GpuLine, ...]]] = {}
         self._turn = 0
         self._left = NODES_A_FRAME
+        self._machine: tuple[object, tuple[GpuLine, ...]] = None, ()
+        """what the lines of a run on one machine depend on, and these"""
+
+    def lines(self, state: RunState) -> tuple[GpuLine, ...]:
+        """Return `gpu_lines` of a run on one machine; made again when a reading or a GPU changes."""
+        telemetry = state.telemetry
+        key = (
+            telemetry.last,
+            telemetry.status,
+            telemetry.mapping,
+            state.running or state.events,
+            [(gpu.identity, gpu.baseline, *gpu.reasons.items()) for gpu in telemetry.gpus.values()],
+            [(rank.rank, rank.hello) for rank in state.ranks.values()],
+        )
+        if key != self._machine[0]:
+            self._machine = key, gpu_lines(state)
+        return self._machine[1]
 
     def in_turn(self, nodes: list[NodeState]) -> list[NodeState]:
         """Return the nodes, first those whose turn it is in this frame."""

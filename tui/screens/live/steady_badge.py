@@ -10,7 +10,6 @@ import math
 
 from runner.state.configuration import ConfigurationState
 from runner.stats.modes import find_modes
-from runner.stats.moments import Moments
 from runner.stats.steady_state import FEWEST, Steadiness, assess_steadiness, watch_steadiness
 from tui.screens.live.health_line import Severity, SteadyBadge
 
@@ -80,11 +79,13 @@ def _is_clear(configuration: ConfigurationState, steady: Steadiness, *, disturbe
 
 def _variation(configuration: ConfigurationState, first: int) -> float | None:
     """Return the coefficient of variation, without the first iterations if it can."""
-    batches, rest = configuration.batches, Moments()
-    for value in batches.means[first:] if batches.width == 1 else ():
-        rest.add(value)
-    sample = rest if rest.n >= 2 else configuration.latency
-    return sample.deviation / sample.mean if sample.n >= 2 and sample.mean > 0 else None
+    batches, sample = configuration.batches, configuration.latency
+    mean, deviation = sample.mean, sample.deviation
+    rest = batches.means[first:] if batches.width == 1 and first else []
+    if len(rest) >= 2:
+        mean = sum(rest) / len(rest)
+        deviation = math.sqrt(sum((value - mean) ** 2 for value in rest) / (len(rest) - 1))
+    return deviation / mean if sample.n >= 2 and mean > 0 else None
 
 
 def _too_few(configuration: ConfigurationState) -> SteadyBadge:
