@@ -34,7 +34,7 @@ COMMAND_GROUPS: dict[str, tuple[str, ...]] = {
 }
 """Headings of `--help` and the commands below each, in the order in which they are printed."""
 FAMILIES = {
-    "run": "runs", "attach": "runs", "stop": "runs", "show": "runs", "replay": "runs",
+    "run": "run_command", "attach": "runs", "stop": "runs", "show": "runs", "replay": "runs",
     "logs": "run_logs", "wait": "run_logs",
     "sweep": "sweeps", "ab": "sweeps", "sweeps": "sweeps",
     "tune": "tune", "compare": "compare", "baseline": "baseline", "check": "assertions",
