@@ -60,6 +60,9 @@ PALETTE_HINT = "name of a run, a profile or a command"
 TITLE_EVERY_S = 1.0
 STARTUP_S = 1.0
 """How long after its first frame a screen may still be loading."""
+VARIANTS = Path(__file__).with_name("variants.tcss")
+WITH_VARIANTS = (MONOCHROME, "high-contrast")
+"""Themes that have rules of their own; so has ASCII."""
 WIDTHS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]
 HEIGHTS = [(0, "-low"), (32, "-high"), (46, "-very-high")]
 """CSS classes of every screen, by minimum number of columns and rows"""
@@ -113,6 +116,8 @@ class TrtbenchApp(TerminalApp):
         self._fleets: list[tuple[list[FleetHost], Fleet]] = []
         self.add_mode(self.DEFAULT_MODE, lambda: self._with_size_classes(create_screen(start)))
         self.set_class(ascii_only(), "-ascii")
+        if ascii_only():
+            self.stylesheet.read_first(VARIANTS)
 
     def on_ready(self) -> None:
         # After a suspension the screen shows the output of the shell.
@@ -145,6 +150,8 @@ class TrtbenchApp(TerminalApp):
     def watch_theme(self, name: str) -> None:
         self.no_color = name == MONOCHROME
         self.fill_page("" if self.no_color else self.current_theme.background or "")
+        if name in WITH_VARIANTS:
+            self.stylesheet.read_first(VARIANTS)
 
     def choose_theme(self, name: str) -> None:
         """Set the theme, and store it as the default of later starts."""

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import RenderableType
 from textual.notifications import SeverityLevel
 from textual.screen import Screen
+from textual.theme import Theme
 from textual.worker import WorkerFailed
 
 from runner.util.foreign_text import terminal_lines
@@ -36,11 +37,21 @@ def _without_no_color() -> Iterator[None]:
 class TerminalApp(KeyQueue):
     """An app that writes only changed cells, and can send escape sequences to its terminal."""
 
+    _css_variables: tuple[Theme, dict[str, str]] | None = None
+    """the variables of the present theme"""
+
     def __init__(self) -> None:
         with _without_no_color():
             super().__init__()
-        self.stylesheet = SharedStylesheet(variables=self.stylesheet._variables)
+        self.stylesheet: SharedStylesheet = SharedStylesheet(variables=self.stylesheet._variables)
         self._terminal = TerminalBuffer()
+
+    def get_css_variables(self) -> dict[str, str]:
+        """Return the variables of the theme; Textual computes them for each refresh of the styles."""
+        theme = self.current_theme
+        if self._css_variables is None or self._css_variables[0] is not theme:
+            self._css_variables = theme, super().get_css_variables()
+        return self._css_variables[1]
 
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, self._terminal.diff(renderable))
