@@ -43,12 +43,11 @@ def test_the_live_screen_needs_no_report_and_no_history() -> None:
         "print(*[name for name in sys.modules if name.startswith(('runner.report.', 'runner.history.'))])"
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    # To follow a run, how long runs of its profile took, and the type of the baseline's numbers belong to it.
+    # To follow a run, the estimate of its end, and the type of the baseline's numbers belong to it.
     expected = [
         "runner.history.run_feed",
         "runner.report.baseline_numbers",
         "runner.report.eta",
-        "runner.report.model",
     ]
     assert sorted(result.stdout.split()) == expected
 

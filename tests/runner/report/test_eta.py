@@ -8,7 +8,8 @@ import pytest
 
 from runner import events as ev
 from runner.plan.plan import Configuration, Plan
-from runner.report.eta import MAX_READ_RUNS, EarlierTimes, earlier_times, estimate_time_left
+from runner.report.earlier_times import MAX_READ_RUNS, earlier_times
+from runner.report.eta import EarlierTimes, estimate_time_left
 from runner.run import layout
 from runner.state.run import RunState
 from tests.support import recorded_runs

@@ -11,7 +11,6 @@ from textual.layout import Layout
 
 from runner.cli.places import LivePlace
 from runner.history.run_feed import Feed, why_cut_off
-from runner.report.eta import earlier_times
 from runner.run.liveness import is_mirror
 from runner.util.exit_codes import ExitCode, run_exit_code
 from runner.util.formatting import command
@@ -139,7 +138,9 @@ class LiveScreen(LogKeys, NodeKeys, KeyedScreen):
         )
 
     def _load_earlier_runs(self) -> None:
-        from runner.history.baseline import find_baseline  # not before it is needed: the first frame waits
+        # Not before they are needed: the first frame waits.
+        from runner.history.baseline import find_baseline
+        from runner.report.earlier_times import earlier_times
 
         if self.feed.live and self.feed.state.running:
             self._cache.earlier = earlier_times(self.feed.run_dir, self.feed.plan)
