@@ -9,6 +9,7 @@ from textual import events
 from textual.actions import parse
 from textual.screen import Screen
 
+from tui.framework.compositor import LeanCompositor
 from tui.framework.footer import FooterLine, footer_row, place_footer_keys
 from tui.framework.keymap import GLOBAL_KEYS, Key, KeyState, RowMovement, valid_keys
 from tui.framework.rows import Panel, Row
@@ -58,6 +59,10 @@ class KeyedScreen(RowMovement, Screen[None]):
     opening = False
     """whether the screen cannot handle its keys yet; those typed meanwhile wait, except to quit"""
     _opened_at: float | None = None
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._compositor = LeanCompositor()
 
     def on_idle(self) -> None:
         """While the screen opens, draw without waiting for Textual's timer, which ticks 20 times a second."""
