@@ -31,8 +31,8 @@ PAIRS = 9
 
 ATTACH = "import sys; from tui.main import main; sys.exit(main(['attach', sys.argv[1]]))"
 RECORDED = DATA / "h200-torch-1gpu"
-LIVE = Claim("first frame of the live screen / of an empty app", "<= 1.6", lambda ratio: ratio <= 1.6)
-CLAIM = Claim("first frame of the dashboard / of an empty app", "<= 1.5", lambda ratio: ratio <= 1.5)
+LIVE = Claim("first frame of the live screen / of an empty app", "<= 1.4", lambda ratio: ratio <= 1.4)
+CLAIM = Claim("first frame of the dashboard / of an empty app", "<= 1.4", lambda ratio: ratio <= 1.4)
 
 
 def measure() -> Measured:
