@@ -17,7 +17,7 @@ from rich.color import ColorSystem
 from rich.console import Console, RenderableType
 from rich.segment import Segment
 from rich.style import Style
-from textual._compositor import ChopsUpdate, CompositorUpdate, LayoutUpdate
+from textual._compositor import ChopsUpdate, Compositor, CompositorUpdate, LayoutUpdate
 from textual.app import App, ComposeResult
 from textual.css.stylesheet import Stylesheet
 from textual.driver import Driver
@@ -28,6 +28,7 @@ from textual.strip import SGR_STYLES, Strip
 from textual.widgets import Static
 
 from tests.support.paths import ROOT
+from tui.framework.compositor import LeanCompositor
 from tui.framework.stylesheet import SharedStylesheet
 
 CONSOLE = Console(force_terminal=True, color_system="truecolor", width=20)
@@ -114,6 +115,46 @@ async def test_driver_writes_a_string() -> None:
     assert app._driver is None
     async with app.run_test():
         assert isinstance(app._driver, Driver)
+
+
+class CountingStatic(Static):
+    """Counts how often it is rendered."""
+
+    renders = 0
+
+    def render_lines(self, crop: Region) -> list[Strip]:
+        self.renders += 1
+        return super().render_lines(crop)
+
+
+class TwoApp(App[None]):
+    """Two widgets, drawn by the compositor of this program."""
+
+    def compose(self) -> ComposeResult:
+        yield CountingStatic("one", id="first")
+        yield CountingStatic("two", id="second")
+
+    def get_default_screen(self) -> Screen[object]:
+        screen = super().get_default_screen()
+        screen._compositor = LeanCompositor()
+        return screen
+
+
+async def test_a_partial_update_renders_only_what_it_touches() -> None:
+    """Textual 8.2.8, `Compositor._get_renders(crop)` gives all that `render_partial_update` puts together.
+
+    Used by `tui.framework.compositor.LeanCompositor`.
+    """
+    assert parameters_of(Compositor._get_renders) == ["self", "crop"]
+    app = TwoApp()
+    async with app.run_test(size=(20, 5)) as pilot:
+        await pilot.pause()
+        first, second = app.query_one("#first", CountingStatic), app.query_one("#second", CountingStatic)
+        renders, others = first.renders, second.renders
+        first.update("new")
+        await pilot.pause()
+        assert first.renders > renders
+        assert second.renders == others
 
 
 async def test_timer_update_draws_a_dirty_widget_at_once() -> None:
