@@ -93,12 +93,17 @@ def podman(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.mark.parametrize("victim", ["it", "the client"])
 def test_a_rank_that_is_killed_leaves_no_container(podman: Path, victim: str) -> None:
     argv = [sys.executable, str(RANK_CONTAINER), "n", "podman", "run", "image"]
-    env = {**os.environ, processes.TAG: "of-a-test"}
-    with subprocess.Popen(argv, env=env) as running:
-        wait_for(podman.exists, "the container")
-        client = next(pid for pid, _ in processes.children(running.pid) if processes.name(pid) == "sleep")
-        assert {pid for pid, _ in processes.find_tagged("of-a-test")} == {running.pid}
+    tag = str(podman)  # a test that runs at the same time has its own
+    with subprocess.Popen(argv, env={**os.environ, processes.TAG: tag}) as running:
+        try:
+            wait_for(podman.exists, "the container")
+            client = next(pid for pid, _ in processes.children(running.pid) if processes.name(pid) == "sleep")
+            marked = {pid for pid, _ in processes.find_tagged(tag)}
+        except BaseException:
+            running.kill()
+            raise
         os.kill(running.pid if victim == "it" else client, 9)
+    assert marked == {running.pid}
     assert running.returncode == (-9 if victim == "it" else 128 + 9)
     wait_for(lambda: not podman.exists(), "the end of the container")
     assert processes.start_time(client) is None
