@@ -332,13 +332,21 @@ class TelemetryState(msgspec.Struct):
                 gpu.peak_memory = max(peaks[gpu.column], gpu.peak_memory or 0.0)
 
     def _drop_old(self, folded: int) -> None:
-        """Drop raw samples that are no longer needed: older than `folded`, and not among the last ones."""
+        """Drop raw samples that are no longer needed: older than `folded`, and not among the last ones.
+
+        Those that are older than the last ones, but still needed, are packed.
+        """
         groups = self._groups
         kept = sum(group.count for group in groups)
         while len(groups) > 1 and kept - groups[0].count >= RECENT_TICKS:
             if groups[0].end > folded and len(groups) <= MOST_GROUPS:
                 break
             kept -= groups.popleft().count
+        for group in groups:
+            kept -= group.count
+            if kept < RECENT_TICKS:
+                break
+            group.pack()
 
     def _advance(self, configurations: Sequence[TimedConfiguration], now: int) -> None:
         """Add to each current configuration the samples that certainly belong to it."""

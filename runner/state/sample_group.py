@@ -1,7 +1,7 @@
-"""Raw samples of ten seconds: as they arrive, then packed with what everything but details is computed from.
+"""Raw samples of ten seconds: as they arrive, then with what everything but details is computed from.
 
-Minutes of decoded samples of eight GPUs are some ten thousand numbers, each an object. Packed they take a
-third of the memory, and most are never unpacked.
+Samples that are kept for long are packed: decoded, those of eight GPUs are some ten thousand numbers a
+minute, each an object. Packed they take a third of the memory, and most are never unpacked.
 """
 
 from __future__ import annotations
@@ -68,13 +68,18 @@ class SampleGroup:
     """None: `_packed` has them"""
     _end: int = 0
     _packed: bytes = b""
+    _was_packed: bool = False
 
     def close(self) -> SampleSums:
-        """Compute the sums, and pack the samples."""
+        """Compute the sums."""
         ticks = self.ticks
         self._end, self.sums = ticks[-1].t, sums_of(ticks, self.gpus)
-        self._packed, self._ticks = _encoder.encode(ticks), None
         return self.sums
+
+    def pack(self) -> None:
+        """Pack the samples, unless they were packed before: whoever asked for them asks again."""
+        if not self._was_packed:
+            self._packed, self._ticks, self._was_packed = _encoder.encode(self._ticks), None, True
 
     @property
     def end(self) -> int:
@@ -87,7 +92,7 @@ class SampleGroup:
 
     @property
     def ticks(self) -> list[GpuSamples]:
-        """The samples; an open group grows with this list, a closed one unpacks it once."""
+        """The samples; an open group grows with this list, a packed one unpacks it once."""
         if self._ticks is None:
             self._ticks, self._packed = _decoder.decode(self._packed), b""
         return self._ticks
