@@ -69,7 +69,9 @@ class KeyedScreen(RowMovement, Screen[None]):
         now = time.monotonic()
         if self._opened_at is None:
             self._opened_at = now
-        if now - self._opened_at < OPENING_S:
+        laid_out_for = self._compositor.size
+        # After a resize, what is drawn before the next layout has the width of the terminal before.
+        if now - self._opened_at < OPENING_S and (not laid_out_for or laid_out_for == self.app.size):
             self._on_timer_update()
 
     def key_states(self) -> tuple[KeyState, ...]:
