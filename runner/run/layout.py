@@ -54,10 +54,15 @@ UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 """Errors of decoding JSON that is invalid or has other fields than expected."""
 
 
+def four_letters() -> str:
+    """Return the random end of an id, by which people name a run."""
+    return os.urandom(2).hex()
+
+
 def new_run_id(profile: str, wall: float | None = None) -> str:
     """Return `<UTC time>_<profile>_<4 hex>`; names sort by start (`wall`, else now)."""
     stamp = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(wall))
-    return f"{stamp}_{profile}_{os.urandom(2).hex()}"
+    return f"{stamp}_{profile}_{four_letters()}"
 
 
 def creation_time(run: str) -> float:

@@ -17,7 +17,7 @@ from runner.sweep import control
 def still_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("runner.sweep.sweep_files.SweepFiles.now", lambda self: 1e9 + 600)
     monkeypatch.setattr("runner.history.run_feed.time.monotonic_ns", lambda: 61_000_000_000)
-    monkeypatch.setattr("runner.run.layout.secrets.token_hex", lambda count: "7f3a")
+    monkeypatch.setattr("runner.run.layout.four_letters", lambda: "7f3a")
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_a_tuning_under_way(
     home: Path, monkeypatch: pytest.MonkeyPatch, snap_compare: Callable[..., bool], size: tuple[int, int]
 ) -> None:
     pytest.importorskip("optuna")
-    monkeypatch.setattr("runner.run.layout.secrets.token_hex", lambda count: "7f3a")
+    monkeypatch.setattr("runner.run.layout.four_letters", lambda: "7f3a")
     monkeypatch.setattr("runner.sweep.control.is_running", lambda directory: True)
     assert snap_compare(TrtbenchApp(TunePlace(fake().path)), terminal_size=size, run_before=show)
 
