@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from runner.cli import runs
+from runner.cli import run_command
 from runner.cli.main import main
 from runner.util import paths
 from tests.support import recorded_runs, recorder
@@ -23,7 +23,7 @@ def test_detached_run_prints_its_id_only(
 ) -> None:
     run_dir = start(single("ok"))
     monkeypatch.setattr("runner.supervision.launch.start", lambda profile, **options: run_dir)
-    monkeypatch.setattr(runs, "_check_preflight", lambda profile: None)
+    monkeypatch.setattr(run_command, "_check_preflight", lambda profile: None)
     assert main(["run", "quickstart", "-d"]) == 0
     assert capsys.readouterr().out == f"{run_dir.name}\n"
     wait_until_ended(run_dir)

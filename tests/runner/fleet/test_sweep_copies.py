@@ -141,16 +141,21 @@ def test_stop_and_resume_reach_the_sweep(machines: Machines, monkeypatch: pytest
     directory = add_sweep(machines)
     key = sweep_key(directory.name)
     stop, resume = machines.remote.stop(key, "anna"), machines.remote.resume(key, failed_too=True)
+    ask(machines)
+    assert sorted(asked, key=str) == [(directory.name, "anna"), (directory.name, True)]
+    assert stop.answer == resume.answer == ""
+    missing = machines.remote.resume(sweep_key(RUNS[0]), failed_too=False)
+    ask(machines)
+    assert missing.answer == f"there is no sweep {RUNS[0]!r}"
+
+
+def ask(machines: Machines) -> None:
+    """Send what is asked for, and wait for the answers."""
     service, connection = machines.service(), Connection(machines.remote)
     connection.receive(service.step())
     service.receive(connection.send())
     service.wait_for_stops()
     connection.receive(service.step())
-    assert sorted(asked, key=str) == [(directory.name, "anna"), (directory.name, True)]
-    assert stop.answer == resume.answer == ""
-    machines.remote.resume(sweep_key(RUNS[0]), failed_too=False)
-    machines.exchange()
-    assert machines.remote.resumes[sweep_key(RUNS[0])].answer == f"there is no sweep {RUNS[0]!r}"
 
 
 def test_program_without_sweeps_is_named_and_asked_nothing(machines: Machines) -> None:
