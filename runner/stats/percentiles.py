@@ -70,21 +70,15 @@ class Sample(Moments):
         if self.n == 0:
             return math.nan
         if not self.exact:
-            return self._from_histogram(q)
+            return self._from_histogram([q])[0]
         return interpolated(self._ordered(), q)
 
     def percentiles(self, shares: Sequence[float]) -> list[float]:
         """Return the percentiles at ascending `shares` (0 to 100) of a sample with values, in one pass."""
         if not self.exact:
-            return self._all_from_histogram(shares)
-        ordered, last = self._ordered(), self.n - 1
-        found = []
-        for q in shares:
-            position = last * q / 100
-            below = int(position)
-            low = ordered[below]
-            found.append(low + (ordered[min(below + 1, last)] - low) * (position - below))
-        return found
+            return self._from_histogram(shares)
+        ordered = self._ordered()
+        return [interpolated(ordered, q) for q in shares]
 
     def upstream_percentile(self, q: float) -> float:
         """`sorted[int(n * q)]` as TensorRT-LLM's benchmark.py computes it (no interpolation, one rank high).
@@ -94,7 +88,7 @@ class Sample(Moments):
         if self.n == 0:
             return math.nan
         if not self.exact:
-            return self._from_histogram(q)
+            return self._from_histogram([q])[0]
         return self._ordered()[min(self.n - 1, int(self.n * (q / 100)))]
 
     def histogram(self, most: int) -> list[Bin]:
@@ -152,22 +146,16 @@ class Sample(Moments):
             self._sorted = array("d")
         self._bins.update(map(_bin_of, values))
 
-    def _from_histogram(self, q: float) -> float:
-        wanted = (self.n - 1) * q / 100
-        seen = 0
-        for middle, count in self._middles():
-            seen += count
-            if seen > wanted:
-                return middle
-        return self.maximum
-
-    def _all_from_histogram(self, shares: Sequence[float]) -> list[float]:
+    def _from_histogram(self, shares: Sequence[float]) -> list[float]:
+        """Return the percentiles at ascending `shares` (0 to 100)."""
         found: list[float] = []
         seen = 0
         for middle, count in self._middles():
             seen += count
             while len(found) < len(shares) and seen > (self.n - 1) * shares[len(found)] / 100:
                 found.append(middle)
+            if len(found) == len(shares):
+                break
         return found + [self.maximum] * (len(shares) - len(found))
 
     def _middles(self) -> Iterator[tuple[float, int]]:
