@@ -23,8 +23,7 @@ from runner.fleet.wire import CaughtUp, Piece, Place, Refused, Reply, Restart, S
 from runner.history.job_watch import waiting_job
 from runner.history.recovery import recover
 from runner.history.run_feed import LIVENESS_S
-from runner.plan.masking import Mask, reader_mask
-from runner.plan.plan import Plan
+from runner.plan.masking import Mask, line_mask, mask_of
 from runner.run import layout
 from runner.util.errors import UserError
 from runner.util.files import read_file
@@ -65,7 +64,7 @@ class RunSource:
         self.run = run_dir.name
         self._run_dir = run_dir
         self._plan = layout.load_plan(run_dir)
-        self._mask = _line_mask(self._plan)
+        self._mask = line_mask(mask_of(self._plan).values)
         self._have = dict(have)
         self._readers: dict[str, LineReader] = {}
         self._at = {name: at for name, at in at.items() if is_growing(name) and at >= 0}
@@ -177,13 +176,6 @@ def _skip_middle(reader: LineReader) -> None:
         reader.offset = tail
         lines = reader.read()
         reader.offset = tail + lines.find(b"\n") + 1
-
-
-def _line_mask(plan: Plan) -> Mask:
-    """Return the mask of a run for lines: a value of several lines is also masked line by line."""
-    values = reader_mask(plan).values
-    lines = [line for value in values if "\n" in value for line in value.splitlines()]
-    return Mask((*values, *Mask.of(lines).values), forms=True)
 
 
 def _masked_events(mask: Mask, lines: bytes) -> bytes:

@@ -17,11 +17,12 @@ from pathlib import Path
 import msgspec
 
 from runner.events.journal import LineReader
+from runner.fleet.run_source import MOST_WHOLE
 from runner.fleet.wire import CaughtUp, Piece, Refused, Reply, Restart, Stamp, SweepState, Whole, sweep_key
 from runner.history.reports import load_report
 from runner.history.run_feed import LIVENESS_S
 from runner.plan import redaction
-from runner.plan.masking import Mask
+from runner.plan.masking import Mask, line_mask
 from runner.profile.yaml_file import dump, parse_yaml
 from runner.run import layout
 from runner.sweep import control
@@ -32,8 +33,6 @@ from runner.sweep.sweep_files import SweepFiles, report_name
 from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.files import read_file
-
-_MOST_REPORT = 16 << 20
 
 
 class SweepSource:
@@ -139,7 +138,7 @@ class SweepSource:
         except (OSError, UserError):
             return
         self._have[name] = stamp
-        if len(content) <= _MOST_REPORT:
+        if len(content) <= MOST_WHOLE:
             yield Whole(self.key, name, stamp, layout.mask_of_run(run_dir).apply(content))
 
     def _changed_state(self) -> Iterator[SweepState]:
@@ -171,10 +170,7 @@ def _stamp(path: Path) -> Stamp:
 def _mask_of(sweep: SweepSpec) -> Mask:
     """Return the mask of a sweep: the secrets in its profiles, in this process, and what looks like one."""
     values = [value for cell in sweep.cells for value in redaction.values_in_profile(_profile_data(cell))]
-    values += redaction.values_in_environment(os.environ)
-    # A value of several lines is also masked line by line.
-    values += [line for value in values if "\n" in value for line in value.splitlines()]
-    return Mask(Mask.of(values).values, forms=True)
+    return line_mask([*values, *redaction.values_in_environment(os.environ)])
 
 
 def _profile_data(cell: SweepCell) -> object:

@@ -181,3 +181,10 @@ def reader_mask(plan: Plan) -> Mask:
 def mask_of(plan: Plan) -> Mask:
     """Return the mask of a run: the secrets of its plan, and those of the environment of this process."""
     return Mask.of([*secret_values(plan), *values_in_environment(os.environ)])
+
+
+def line_mask(values: Iterable[str]) -> Mask:
+    """Return the mask of lines for readers: a value of several lines is also masked line by line."""
+    known = list(values)
+    lines = [line for value in known if "\n" in value for line in value.splitlines()]
+    return Mask(Mask.of([*known, *lines]).values, forms=True)
