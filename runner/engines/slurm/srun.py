@@ -28,8 +28,8 @@ class Place:
     """folders that a container sees at the same path"""
     variables: Sequence[str] = ()
     """names of variables that the profile sets, which a container gets whatever its image sets"""
-    first_on_path: str = ""
-    """folder in a container whose programs are found before those of its image; empty: none"""
+    python: str = ""
+    """interpreter in a container; the programs next to it are found before those of its image"""
 
 
 def is_inside_job(environ: Mapping[str, str] = os.environ) -> bool:
@@ -134,7 +134,7 @@ def _container(slurm: Slurm, place: Place) -> list[str]:
         return []
     folders = [*place.mounts, RANK_PROGRAMS]
     options = container_argv(slurm.container, place.workdir, folders, place.variables)
-    return [*options, *with_first_on_path(place.first_on_path)]
+    return [*options, *with_first_on_path(os.path.dirname(place.python))]
 
 
 def _outside_of_nodes(mode: JobMode) -> bool:

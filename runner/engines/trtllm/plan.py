@@ -364,8 +364,7 @@ class TrtllmPlanner:
     @property
     def _place(self) -> Place:
         mounts = [str(self.run_dir), *self._work(), str(OBSERVER.parent)]
-        first = os.path.dirname(self.installation.python)
-        return Place(str(self.run_dir), mounts, list(self.profile.launch.env), first)
+        return Place(str(self.run_dir), mounts, list(self.profile.launch.env), self.installation.python)
 
     def _stage(self, name: StageName, argv: list[str], env: dict[str, str], skip: SkipReason | None) -> Stage:
         """Return a stage that runs a command, in the container if the profile has one."""

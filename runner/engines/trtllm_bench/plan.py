@@ -7,7 +7,6 @@ trtllm-llmapi-launch gives it the ranks of an mpirun. It measures one concurrenc
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -358,9 +357,7 @@ class BenchPlanner:
         env = profile.launch.env if name == "dataset" else dict(self.launch.env)
         container_ref = ""
         mounts = [str(self.run_dir), profile.paths.work, str(MAKER.parent)]
-        place = Place(
-            str(self.run_dir), mounts, list(profile.launch.env), os.path.dirname(self.installation.python)
-        )
+        place = Place(str(self.run_dir), mounts, list(profile.launch.env), self.installation.python)
         argv = job_argv(profile, self.installation, place, name, argv)
         if inside is None:
             argv = [*mpirun, *argv]
