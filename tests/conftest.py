@@ -63,7 +63,7 @@ def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("TRTBENCH_LOCKS", str(tmp_path / "locks"))
     monkeypatch.setenv("TMPDIR", str(temporary))
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
-    # Nobody cuts the power of a test, and the disk would be waited for ten thousand times.
+    # Tests do not survive a power cut, and ten thousand calls would wait for the disk.
     for name in ("fsync", "fdatasync"):
         monkeypatch.setattr(os, name, _is_open)
     for name in WORDS_OF_A_TERMINAL:

@@ -105,8 +105,6 @@ class TelemetryState(msgspec.Struct):
     _history: ReadingHistory = msgspec.field(default_factory=ReadingHistory)
     _groups: deque[SampleGroup] = msgspec.field(default_factory=deque)
     _open: SampleGroup | None = None
-    _newest: list[ev.GpuSamples] = msgspec.field(default_factory=list)
-    """the samples of `_open`"""
     _due: int = 0
     _first_stage: bool = False
     _devices: list[GpuState | None] | None = None
@@ -245,11 +243,10 @@ class TelemetryState(msgspec.Struct):
             self._close_group()
             self._advance(configurations, event.t)
             self._open = SampleGroup(self._history.gpus, event.t)
-            self._newest = self._open.ticks
             self._groups.append(self._open)
             self._due = event.t + GROUP_S * 10**9
             self._drop_old(configurations[-1].last_t if configurations else event.t)
-        self._newest.append(event)
+        self._open.ticks.append(event)
         self.period_ms = event.period_ms
 
     def take_energy(self, event: ev.GpuEnergy) -> None:

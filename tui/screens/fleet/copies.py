@@ -48,8 +48,9 @@ class Copies:
             what = ", ".join(names) if len(names) <= _NAMED else f"{len(names)} runs"
             self.note = f"copying {plain_text(what)} ..."
             self._screen.show_keys(self.note)
-            work = lambda: self._work(fleet, wanted, whole, then)  # noqa: E731
-            self._screen.run_worker(work, thread=True, group="copy")
+            self._screen.run_worker(
+                partial(self._work, fleet, wanted, whole, then), thread=True, group="copy"
+            )
 
     def _work(
         self,
