@@ -52,7 +52,7 @@ class Queued(Event, frozen=True, kw_only=True, tag="queued", gc=False):
     user: str = ""
     """user of the holder; empty: unknown, as in older logs"""
     node: str = ""
-    """the machine of the device; empty: the one of the supervisor"""
+    """the node of the device; empty: the run has one node"""
 
 
 class StageStarted(Event, frozen=True, kw_only=True, tag="stage_started", gc=False):

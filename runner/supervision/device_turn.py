@@ -30,7 +30,7 @@ def wait_for_devices(
         locks: of the run.
         devices: to lock.
         run_log: for whom the run waits.
-        node: written before the name of a device.
+        node: this node, in a run with several; empty: the run has one.
         stop_wanted: whether the run was asked to stop.
         idle: work at every look; None: none.
     """
@@ -49,7 +49,8 @@ def wait_for_devices(
             run_log.emit(
                 ev.Queued(
                     t=time.monotonic_ns(),
-                    device=f"{node}{busy.device}",
+                    device=busy.device,
+                    node=node,
                     holder=holder,
                     waits=busy.waits,
                     user="" if busy.waits else device_user(busy.device),

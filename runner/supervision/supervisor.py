@@ -219,7 +219,7 @@ class Supervision:
         for node, devices, is_first in [] if problem else self._nodes.device_turns():
             if not is_first and devices:
                 problem = problem or self._nodes.take_devices(node, devices)
-            elif is_first and not self._take_devices(f"{node}: "):
+            elif is_first and not self._take_devices(node):
                 break
         if self._stop_wanted():
             return "stopped"

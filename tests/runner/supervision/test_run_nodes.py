@@ -73,7 +73,7 @@ def test_a_run_waits_for_a_device_of_another_node(home: Path, tmp_path: Path) ->
     second = start(on_nodes(single("ok"), tmp_path, "two"))
     wait_for(lambda: any(isinstance(event, ev.Queued) for event in events_of(second)), "the queue")
     (queued,) = [event for event in events_of(second) if isinstance(event, ev.Queued)]
-    assert (queued.device, queued.holder) == ("two: cuda:0", first.name)
+    assert (queued.node, queued.device, queued.holder) == ("two", "cuda:0", first.name)
     liveness.request_stop(first, "a test")
     assert wait_until_ended(first).status == "stopped"
     assert wait_until_ended(second).status == "finished"
@@ -86,8 +86,9 @@ def test_a_node_that_is_missing_fails_the_run(home: Path, tmp_path: Path) -> Non
     run_dir = start(replace(plan, nodes=replace(plan.nodes, argv=argv)))
     failure = wait_until_ended(run_dir).failure
     assert failure is not None
+    program = Path(sys.executable).name
     assert failure.cause.endswith(
-        ", two did not join: python ended with exit code 3; it said: ssh: no route to host"
+        f", two did not join: {program} ended with exit code 3; it said: ssh: no route to host"
     )
 
 
