@@ -18,6 +18,7 @@ def recorded(run: recorder.Recorder) -> Path:
     return run.write(paths.runs_dir())
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_detached_run_prints_its_id_only(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -118,6 +118,7 @@ def test_a_run_that_no_supervisor_here_ever_had_starts_nothing() -> None:
     assert not (run_dir / hook.LOG).exists()
 
 
+@pytest.mark.usefixtures("mpirun_that_only_plans")
 def test_the_settings_and_the_command_line_name_it(monkeypatch: pytest.MonkeyPatch) -> None:
     plans: list[Plan] = []
     monkeypatch.setattr(launch, "launch", lambda run_dir, plan, text, shared: plans.append(plan))

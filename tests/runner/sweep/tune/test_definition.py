@@ -14,6 +14,8 @@ from runner.util.errors import UserError
 from tests.support.sweeps import TINY
 from tests.support.tunings import AXES, ONE, tuning
 
+pytestmark = pytest.mark.usefixtures("mpirun_that_only_plans")
+
 
 def test_the_baseline_is_the_profile_as_it_is() -> None:
     (cell,) = tuning().cells

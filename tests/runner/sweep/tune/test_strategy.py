@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
 from runner.sweep.directory import Outcome, SweepRunStarted
@@ -18,11 +16,7 @@ from tests.support.sweeps import LARGE, SMALL, recorded
 from tests.support.tunings import TRIALS, fake, tuning
 
 pytest.importorskip("optuna")
-
-
-@pytest.fixture(autouse=True)
-def own_home(home: Path) -> None:
-    pass
+pytestmark = pytest.mark.usefixtures("mpirun_that_only_plans")
 
 
 def values(progress: SweepProgress, cell: int) -> dict[str, str]:
