@@ -221,7 +221,10 @@ def test_a_run_knows_its_place_in_a_sweep() -> None:
 
 
 class TestOtherDirectories:
-    """Whatever a directory says, only the processes of the run that started in it are touched."""
+    """Whatever a directory says, only the processes of the run that started in it are touched.
+
+    Processes are found by the name of their run, so tests that start some have names of their own.
+    """
 
     def sleeping(self, run_dir: Path) -> subprocess.Popen[bytes]:
         """A process that a run whose supervisor is dead names, by its tag and in its list of processes."""
@@ -235,7 +238,7 @@ class TestOtherDirectories:
     def test_a_copy_kills_nothing_and_the_original_does(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        run_dir = abandoned()
+        run_dir = abandoned("20260101T000000Z_program_c091")
         with self.sleeping(run_dir) as sleeper:
             copied_run = Path(shutil.copytree(run_dir, tmp_path / run_dir.name))
             copied_home = Path(shutil.copytree(paths.state_home(), tmp_path / "copied"))
@@ -252,7 +255,7 @@ class TestOtherDirectories:
             assert processes.start_time(sleeper.pid) is None
 
     def test_a_directory_of_another_user_is_only_read(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        run_dir = abandoned()
+        run_dir = abandoned("20260101T000000Z_program_04e5")
         with self.sleeping(run_dir) as sleeper:
             before = {path: path.stat().st_mtime_ns for path in run_dir.rglob("*")}
             monkeypatch.setattr(os, "geteuid", lambda: os.getuid() + 1)

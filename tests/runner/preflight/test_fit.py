@@ -35,7 +35,8 @@ def verdict(name: str, on: LocalMachine, *changes: str, trusted: bool = True) ->
 
 
 @pytest.fixture(autouse=True)
-def with_mpirun(monkeypatch: pytest.MonkeyPatch) -> None:
+def with_mpirun_and_all_gpus(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     monkeypatch.setattr(fit, "locate_mpirun", lambda wanted, python: "/usr/bin/mpirun")
 
 

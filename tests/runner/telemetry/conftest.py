@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes.util
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,13 @@ def old_library(tmp_path_factory: pytest.TempPathFactory) -> Path:
     if nvml.compiler() is None:
         pytest.skip("the stand-in for NVML needs a C compiler (cc)")
     return nvml.build(tmp_path_factory.mktemp("old-nvml"), old_driver=True)
+
+
+@pytest.fixture(scope="session")
+def without_driver() -> None:
+    """For tests without any library: the loader finds that of a driver whatever LD_LIBRARY_PATH says."""
+    if ctypes.util.find_library("nvidia-ml"):
+        pytest.skip("this machine has an NVIDIA driver")
 
 
 @pytest.fixture

@@ -256,7 +256,6 @@ def test_old_restarts_do_not_count_towards_giving_up(machine: pytest.MonkeyPatch
         ("NVML_INIT_ERROR", "4", "may not read"),
         ("NVML_INIT_ERROR", "999", "unknown error"),
         ("NVML_GPUS", "0", "sees no GPU"),
-        ("LD_LIBRARY_PATH", "", "libnvidia-ml.so.1 is not installed"),
     ],
 )
 def test_every_machine_without_gpus_says_why(
@@ -266,6 +265,15 @@ def test_every_machine_without_gpus_says_why(
     found = Machine(tmp_path)
     found.until("NoGpu")
     assert words in (found.state.no_gpu or "")
+    assert found.watch.over
+
+
+@pytest.mark.usefixtures("without_driver")
+def test_a_machine_without_driver_says_so(machine: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    machine.setenv("LD_LIBRARY_PATH", "")
+    found = Machine(tmp_path)
+    found.until("NoGpu")
+    assert "libnvidia-ml.so.1 is not installed" in (found.state.no_gpu or "")
     assert found.watch.over
 
 
@@ -318,6 +326,7 @@ def test_a_total_that_is_not_known_is_not_zero(machine: pytest.MonkeyPatch) -> N
     assert found["gpus"][0]["memory_total"] is None
 
 
+@pytest.mark.usefixtures("without_driver")
 def test_a_binding_that_knows_no_mismatch_of_libraries_does(tmp_path: Path) -> None:
     """nvidia-ml-py before 12.550."""
     program = """

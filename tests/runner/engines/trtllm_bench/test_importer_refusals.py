@@ -38,7 +38,7 @@ REFUSED: dict[str, tuple[dict[str, str], tuple[int, ...], str]] = {
         {"a_json": json_report().replace("16.0", "1" + "0" * 400)}, (), "no input tokens per request",
     ),
     "JSON that is too deep": (
-        {"a_json": json_report()[:-1] + ', "x": ' + "[" * 5000 + "]" * 5000 + "}"}, (), "a.json",
+        {"a_json": json_report()[:-1] + ', "x": ' + "[" * 100_000 + "]" * 100_000 + "}"}, (), "a.json",
     ),
     "nothing": ({"a_log": "hello\n"}, (), "it contains no result of a program whose"),
     "a failure": (
