@@ -23,7 +23,7 @@ To add an engine of your own, write a package with this module:
     def plan(profile, run_dir):
         stage = Stage(name="benchmark", argv=["my-benchmark", ...], cwd=str(run_dir))
         return Plan(engine="toy", profile=profile.name, summary="toy", stages=[stage],
-                    configurations=[Configuration(8, 128, 20)])
+                    configurations=[Configuration(8, 128, 20)], devices=["cpu"])
 
     ENGINE = Engine(
         profile=ToyProfile,
@@ -32,7 +32,11 @@ To add an engine of your own, write a package with this module:
         output=OutputReader(benchmark_line.parse_result),
         model_label=lambda profile: "toy",
         parallel_label=lambda profile: "1 rank",
-        preflight=Preflight(checks=lambda profile, facts, probe: iter(()), ranks=lambda profile: 1),
+        preflight=Preflight(
+            checks=lambda profile, facts, probe: iter(()),
+            ranks=lambda profile: 1,
+            uses_gpus=lambda profile: False,  # the default is that each rank needs a GPU
+        ),
     )
 
 and an entry point in its pyproject.toml:

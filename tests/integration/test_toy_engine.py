@@ -6,10 +6,12 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import pytest
 
+from runner.engines import interface
 from runner.run import layout
 from tests.support.paths import ROOT, TESTS
 from tests.support.patience import PATIENCE_S
@@ -64,6 +66,18 @@ def test_a_plugged_in_engine_runs_to_a_table(relative: bool, site: Path) -> None
     (run_dir,) = layout.list_runs()
     log = layout.stage_log(run_dir, 0, "benchmark").read_text()
     assert log.splitlines()[-1] == f"PYTHONPATH={path}", "measured processes get the user's path, not ours"
+
+
+def test_the_example_of_the_interface_runs_without_a_gpu(tmp_path: Path) -> None:
+    """The engine that `runner.engines.interface` shows, with `echo` as its benchmark."""
+    page = interface.__doc__ or ""
+    source = textwrap.dedent(page[page.index("    # toy_engine.py") : page.index("and an entry point")])
+    line = "[BENCHMARK] batch_size 8 input_length 128 output_length 20 tokens_per_sec 4000.0 latency(ms) 40.0"
+    install(tmp_path / "site", source.replace('"my-benchmark", ...', f'"echo", {line!r}'))
+    (tmp_path / "mine.yaml").write_text("name: mine\nengine: toy\n")
+    ran = trtbench("run", "mine.yaml", "--headless", cwd=tmp_path, pythonpath=str(tmp_path / "site"))
+    assert ran.returncode == 0, ran.stderr
+    assert "4 000.00" in ran.stdout
 
 
 def test_profile_commands_and_doctor_know_the_engine(site: Path) -> None:
