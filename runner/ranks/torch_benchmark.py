@@ -1,4 +1,4 @@
-"""The program of engine `torch`: measures a tensor-parallel decoder with random weights.
+"""The program of engine `torch`: measures a tensor-parallel decoder, its weights random or of a checkpoint.
 
 Started by path under mpirun, one process per rank:
 

@@ -1,4 +1,4 @@
-"""Wait until a run may use its devices."""
+"""Wait until a run may use its devices; `runner.util.machine_queue` decides the order of those that wait."""
 
 from __future__ import annotations
 

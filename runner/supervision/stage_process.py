@@ -1,4 +1,8 @@
-"""The process of a stage: how it is started, ended in two steps, and freed from orphans of its ranks."""
+"""The process of a stage: how it is started, and ended with SIGTERM, then SIGKILL.
+
+This is the launcher or the program itself; `runner.util.processes` then finds and ends what remains of its
+ranks.
+"""
 
 from __future__ import annotations
 

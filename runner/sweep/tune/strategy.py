@@ -1,4 +1,4 @@
-"""What a tuning measures next: the search, then its winner alternately with the baseline."""
+"""The steps of a tuning: the runs that `search` chooses, then the winner alternately with the baseline."""
 
 from __future__ import annotations
 
