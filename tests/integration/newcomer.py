@@ -102,6 +102,8 @@ def main() -> None:
             table = walk(tmux, options.profile, show, columns=columns, rows=rows)
         finally:
             tmux.kill()
+            # A walk that is broken off leaves its run, which outlives the terminal.
+            subprocess.run(product_command("stop", "--all"), capture_output=True, check=False)
     print(f"--- export ---\n{table}")
 
 
