@@ -45,7 +45,7 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
 
     hosts = chosen_hosts(arguments.hosts)
     if not hosts:
-        raise UserError("--host names no host")
+        raise UserError("--host names no host, and the settings list none", hint="--host user@box,box2")
     if arguments.command is open_dashboard:
         return open_at(FleetPlace(arguments.hosts), arguments)
     on_hosts: OnHosts | None = arguments.on_hosts

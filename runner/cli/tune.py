@@ -43,10 +43,14 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         "--trials",
         type=_trials,
         metavar="N",
-        help="most runs of the search (default 40); the final comparison takes six more",
+        help="maximum number of runs of the search (default 40); the final comparison takes six more",
     )
     limit.add_argument(
-        "--budget", type=_budget, default=0.0, metavar="TIME", help="most time for everything: 4h, 90m, 1h30m"
+        "--budget",
+        type=_budget,
+        default=0.0,
+        metavar="TIME",
+        help="maximum time for everything: 4h, 90m, 1h30m",
     )
     sweeps.add_start_options(tune, "show the search space; start nothing")
     tune.set_defaults(command=_tune)

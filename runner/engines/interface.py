@@ -103,7 +103,7 @@ class Preflight(Generic[P]):
     container: Callable[[P], Container | None] = _do_nothing
     """Return the container that the stages run in; None: this machine."""
     questions: Callable[[P], ProbeQuestions] = _no_questions
-    """Return what the checks need to know of files where the stages run."""
+    """Return what the checks need to know about files where the stages run."""
     program_helps: Callable[[P, Plan | None], Mapping[str, str]] = _no_help
     """Return the `--help` texts of the programs in the plan, by a name that the engine chooses."""
 

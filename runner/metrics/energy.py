@@ -233,8 +233,8 @@ JOULES_PER_TOKEN = Metric(
     better="lower",
     formula=(
         "total energy / output tokens that were generated: timed iterations x batch size x (mean decode"
-        " steps + 1), with the requested output length where the program does not count its steps; of"
-        " trtllm-bench all output tokens of the measured requests"
+        " steps + 1), with the requested output length where the program does not count its steps; for"
+        " trtllm-bench, all output tokens of the measured requests"
     ),
     source=_COUNTER,
     count=_DIFFERENCE,

@@ -102,7 +102,7 @@ class Mask(msgspec.Struct, frozen=True, dict=True):
         return [event if type(event) in _NUMBERS else self.masked(event) for event in events]
 
     def opened(self, file: IO[bytes]) -> IO[bytes]:
-        """Return a file to read once, without the values."""
+        """Return a reader of a file, from start to end, that replaces the values."""
         return io.BufferedReader(_MaskedFile(file, self)) if self.values or self.forms else file
 
 

@@ -74,7 +74,7 @@ class GpuState(msgspec.Struct):
         return self.reasons.get("all") == LOST
 
     def why_not(self, reading: str, otherwise: str = "not read while it was measured") -> str:
-        """Return why a reading of it is missing."""
+        """Return why a reading of this GPU is missing."""
         return self.reasons.get("all") or self.reasons.get(reading) or otherwise
 
     @property

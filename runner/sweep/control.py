@@ -265,7 +265,7 @@ def _lock(directory: Path) -> int:
 
 def is_running(directory: Path) -> bool:
     """Check whether a sweep has a sweep runner; this takes no lock that another process could miss."""
-    if liveness.is_mirror(directory):  # whoever copies it holds its lock
+    if liveness.is_mirror(directory):  # the program that copies it holds its lock
         return sweep_now(directory).running and _read_log(directory).status not in ENDED
     if layout.is_locked(directory):
         return True

@@ -65,7 +65,7 @@ def checks(profile: TrtllmProfile, facts: MachineFacts, probe: ProbeAnswer) -> I
 
 
 def questions(profile: TrtllmProfile) -> ProbeQuestions:
-    """Return what the checks need to know of files on the machine or in the container."""
+    """Return what the checks need to know about files on the machine or in the container."""
     tree, engine = profile.paths.tensorrt_llm, profile.paths.engine_dir
     folders = [path for path in (profile.model.dir, profile.paths.checkpoint_dir, engine) if path]
     return ProbeQuestions(

@@ -54,7 +54,7 @@ def checks(profile: BenchProfile, facts: MachineFacts, probe: ProbeAnswer) -> It
 
 
 def questions(profile: BenchProfile) -> ProbeQuestions:
-    """Return what the checks need to know of files on the machine or in the container."""
+    """Return what the checks need to know about files on the machine or in the container."""
     folders = [path for path in (profile.model.dir, profile.paths.engine_dir) if path]
     return ProbeQuestions(
         paths=[*folders, *(f"{profile.model.dir}/{name}" for name in TOKENIZERS)],

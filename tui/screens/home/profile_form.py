@@ -80,7 +80,7 @@ class ProfileForm(LinePicker):
         return self.entry if isinstance(self.entry, FormRow) else None
 
     def show_form(self, lines: FormLines, cursor: str | None = None) -> None:
-        """Show entries with the cursor on that with the key `cursor`; None: where it is."""
+        """Show entries with the cursor on the one whose key is `cursor`; None: the cursor keeps its place."""
         wanted = cursor if cursor is not None else self.entry.key if self.entry is not None else ""
         keys = [entry.key for entry in lines.entries]
         self.lines_shown = lines

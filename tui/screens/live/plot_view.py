@@ -289,6 +289,6 @@ def make_numbers(state: RunState, ceiling: metrics.Ceiling | None = None) -> Lat
         generation=value_of(metrics.GENERATION_TIME),
         per_token=value_of(metrics.TIME_PER_OUTPUT_TOKEN),
         tokens_per_sec=value_of(metrics.TOKENS_PER_SEC),
-        # With GPU readings the title of their panel says it.
+        # With GPU readings, the title of the panel of GPUs has the ceiling.
         ceiling=ceiling.short if ceiling is not None and not state.all_gpus else "",
     )
