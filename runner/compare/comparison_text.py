@@ -24,7 +24,7 @@ from runner.metrics import BY_NAME
 from runner.report.result_table import configuration_name
 from runner.util.formatting import format_number
 
-NOTHING = "both sides have no compared metric in common"
+NOTHING = "the sides have no compared metric in common"
 VALUE = 12
 CHANGE = 10
 INTERVAL = 24

@@ -6,7 +6,7 @@ from runner.metrics.context import MetricContext
 from runner.metrics.metric import Computed, Metric
 from runner.state.step_times import StepTimesState
 
-SOURCE = "time of every decode step of rank 0: CUDA events on a GPU, the wall clock on a CPU"
+SOURCE = "time of every decode step of rank 0: CUDA events on a GPU, the monotonic clock on a CPU"
 STEPS = "decode steps of timed iterations"
 LEAST_FOR_P99 = 100
 CONDITIONS = "Of the engine torch with benchmark.per_step. Needs a token after the first."

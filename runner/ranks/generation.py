@@ -172,7 +172,7 @@ def generate(generation: Generation, marks: Marks, *, every_step: bool = False) 
 
 
 def timed_generation(generation: Generation, *, every_step: bool = False) -> Timing:
-    """Run one iteration and return its times: on a GPU from CUDA events, on a CPU from the wall clock."""
+    """Run one iteration and return its times: CUDA events on a GPU, the monotonic clock on a CPU."""
     steps = generation.tokens.shape[1] - 1
     count = 2 + max(1, steps if every_step else 1)
     marks: Marks = CudaMarks(count) if generation.tokens.is_cuda else CpuMarks()

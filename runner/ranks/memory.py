@@ -1,7 +1,7 @@
 """How much memory one rank needs, counted from the shape before anything is allocated.
 
 Pure arithmetic without torch: `doctor`, the plan of a run and the ranks use it. Weights and cache are exact;
-the rest are estimates. On an H200 their sum was 0.1 % below to 0.9 % above what was in use with one rank
+the rest are estimates. On an H200 their sum was 0.0 to 0.9 % above what was in use with one rank
 (docs/torch-engine.md has the figures).
 """
 

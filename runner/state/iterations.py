@@ -34,7 +34,7 @@ def rank_of(state: RunState, rank: int) -> RankState:
 
 def take_all(state: RunState, events: Sequence[ev.Iteration]) -> None:
     """Apply iterations that follow one another in the log."""
-    if len(events) < FEWEST or state.nodes:  # of several nodes the order of the ranks matters
+    if len(events) < FEWEST or state.nodes:  # with several nodes, the order of the ranks matters
         _take_in_order(state, events)
         return
     for rank in dict.fromkeys(map(_RANK, events)):

@@ -55,7 +55,7 @@ class TorchBenchmark(Benchmark, frozen=True):
 
     per_step: Annotated[
         bool,
-        Meta(description="time every decode step: CUDA events on a GPU, the wall clock on a CPU"),
+        Meta(description="time every decode step: CUDA events on a GPU, the monotonic clock on a CPU"),
     ] = False
 
 

@@ -269,7 +269,7 @@ class TestNumbers:
         run({1: some()}, name="bbbb", second=1)
         found = compared("aaaa", "bbbb")
         assert found.pairs[0].configurations[0].changes == ()
-        said = "both sides have no compared metric in common"
+        said = "the sides have no compared metric in common"
         assert f"batch 1 64→16\n  {said}\n" in as_text(found)
         assert f"batch 1 64→16: {said}.\n" in as_markdown(found)
 
