@@ -1,13 +1,14 @@
-"""Comparing runs: what differs, whether the comparison is fair, how much each number changed, the verdict.
+"""Comparing runs: what differs, whether they are comparable, how much each number changed, the verdict.
 
 - Input: `sides` names and reads the runs, `conditions` lists what their numbers depend on, `differences`
-  finds what differs and what makes a comparison unfair, `measuring_sessions` finds the runs of one session,
+  finds what differs and what makes sides not comparable, `measuring_sessions` finds the runs of one session,
   `run_variation` estimates how much runs and sessions vary.
 - Result: `comparison` builds a `Comparison` (also the JSON of the command), `run_difference` has the
-  statistics, `verdict` the conclusion, `method` a sentence about both,
-  `across_engines` compares unlike engines, `against_baseline` compares a report with its
-  baseline, `report_context` adds published numbers to that.
-- Output: `comparison_text` and `comparison_markdown`; `assertion_grammar` and `assertions` are `check`.
+  statistics, `verdict` the conclusion, `method` a sentence about both, `across_engines` compares unlike
+  engines, `against_baseline` compares a report with its baseline, `live_baseline` a run under way,
+  `report_context` adds published numbers, `run_changes` what changed since the previous run.
+- Output: `answer` (one sentence and bars), `comparison_text` and `comparison_markdown`.
+- Assertions (`trtbench-tui check`): `assertion_grammar`, `assertions`, `run_level`, `assertion_reports`.
 """
 
 from runner.compare.answer import undecided_changes, worse_changes

@@ -1,4 +1,4 @@
-"""A comparison: what differs, whether it is fair, and the change of every number with its verdict.
+"""A comparison: what differs, whether sides are comparable, and the change of every number with its verdict.
 
 `compare(sides(["A", "B"]))` gives a `Comparison`, which screens and exports draw as it is; `as_text` in
 `compare.comparison_text` prints it. It is also the JSON of `trtbench-tui compare --json`.

@@ -1,9 +1,9 @@
 """Every metric of the result table: one entry with its definition and its computation.
 
-`registry` lists the entries; `compute` makes the values of one configuration; `flags`, `gpu_flags` and
-`serving_flags` give reasons to doubt them; `explain` writes the documentation. A new metric is one entry in
-the tuple of its family (`latency`, `throughput`, `energy`, ...). Other packages import only those entries by
-name that they treat specially.
+`registry` lists the entries; `compute` makes the values of one configuration; `flags`, `gpu_flags`,
+`node_flags` and `serving_flags` give reasons to doubt them; `explain` writes the documentation. A new metric
+is one entry in the tuple of its family (`latency`, `throughput`, `energy`, ...). Other packages import only
+those entries by name that they treat specially.
 """
 
 from runner.metrics.bandwidth import GPU_DRAM_MODELLED

@@ -44,7 +44,7 @@ BYTE_VECTOR_TILES = (
 )  # fmt: skip
 """the same for matrices of bytes: those of an 8B model, and a few others"""
 SPLITS = (Tile(64, 0, 4), Tile(128, 0, 4), Tile(128, 0, 8), Tile(32, 0, 4), Tile(64, 0, 8))
-"""for `kernels.attend`: rows are cached tokens"""
+"""for `attention_kernels.attend`: rows are cached tokens"""
 TIE = 1.003
 """A later tile is chosen only if it is faster by this factor, so that choices are repeatable."""
 REPEATS = 7

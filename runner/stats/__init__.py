@@ -6,7 +6,7 @@
 - `changes`: whether a series changes along a line, by a step, or towards a level.
 - `autocorrelation`: how much correlation of neighbours widens an error.
 - `steady_state`: the verdict WARMING / STEADY / DRIFTING / STEP, of a report and of a live screen.
-- `modes`: whether latencies have two modes.
+- `modes`, `dip`: whether latencies have two modes.
 - `intervals`: 95 % intervals of means (block bootstrap, AR(1)) and percentiles (order statistics).
 - `repeats`: one number from several runs, geometric mean and spread.
 - `variation`: how much a number varies from run to run and from session to session.

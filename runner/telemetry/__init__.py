@@ -1,5 +1,7 @@
 """Reading the GPUs: a separate process that calls NVML, and the monitor that runs it.
 
-`process`, `sampler`, `nvml`, `gpm`, `pace`, `costs` and `nvml_errors` run in that process and need only the
-standard library and pynvml; `monitor` and `gpu_registry` run in the supervisor.
+- In that process: `process`, `sampler`, `backend`, `nvml`, `gpm`, `nvml_errors`, `costs`, `reading_schedule`,
+  `process_tables` and `process_identity`. Of packages they need msgspec and pynvml only.
+- In the supervisor: `monitor`, `gpu_registry`, and `host` for the load of the machine.
+- Once, before a run: `survey`.
 """

@@ -1,7 +1,8 @@
-"""The pages in docs/ name files that exist, and the architecture page names every package."""
+"""Pages and packages name files and modules that exist, and the architecture page names every package."""
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -35,6 +36,17 @@ def test_linked_files_exist(page: Path) -> None:
 def test_every_package_is_described(root: str) -> None:
     described = set(re.findall(r"^ *- `([\w/]+/)`:", ARCHITECTURE.read_text("utf-8"), re.MULTILINE))
     assert [package for package in packages(root) if package not in described] == []
+
+
+def test_modules_that_a_package_names_exist() -> None:
+    """Words in backticks in its docstring, where two or more of them are modules of the package."""
+    missing = []
+    for source in (path for root in ("runner", "tui") for path in (ROOT / root).rglob("__init__.py")):
+        words = set(re.findall(r"`([a-z_]+)`", ast.get_docstring(ast.parse(source.read_text("utf-8"))) or ""))
+        modules = {path.stem for path in source.parent.iterdir()}
+        if len(words & modules) >= 2:
+            missing += [f"{source.parent.relative_to(ROOT)}: {word}" for word in words - modules]
+    assert missing == []
 
 
 def test_table_answers_twenty_questions() -> None:
