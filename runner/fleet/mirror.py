@@ -150,7 +150,7 @@ class Mirror:
         return Follow(self.run, dict(self.progress.at), dict(self.progress.have), place=True)
 
     def is_complete(self) -> bool:
-        """Check whether the copy has had everything that was written, whoever copies it."""
+        """Check whether the copy has had everything that was written, also if another process copies it."""
         if not self.is_writer:
             self.progress = self._read_progress()
         return self.progress.complete

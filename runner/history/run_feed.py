@@ -82,7 +82,7 @@ class RunFeed:
         self._reader = EventReader(run_dir / layout.EVENTS)
         self._checked = 0.0
         self._truncated = False
-        """the reader of this feed was told that the log became shorter"""
+        """the log became shorter, and a notice said so"""
         self._boot_id = boot_id()
         self.is_mirror = is_mirror(run_dir)
         """the clock of the log continues while nothing arrives"""

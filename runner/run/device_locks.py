@@ -92,7 +92,7 @@ class DeviceLocks:
     def take(self, devices: list[str]) -> Occupied | None:
         """Lock all devices or none. A device that cannot be locked is left out and added to `problems`.
 
-        Whoever called this first is served first, also before a run that needs fewer of the same devices.
+        The run that asked first is served first, also before a run that needs fewer of the same devices.
 
         Returns:
             None if all are locked now, else the first device that is busy or for which another run waits.

@@ -13,7 +13,7 @@ from runner.util.files import read_file, write_atomically
 JOB = "job.json"
 SCRIPT = "job.sh"
 OUTPUT = "job.log"
-"""output of the job script, thus of the supervisor"""
+"""output of the job script, and so of the supervisor"""
 
 
 class Job(msgspec.Struct, frozen=True, kw_only=True):

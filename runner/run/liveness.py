@@ -183,7 +183,7 @@ def _is_own(path: Path, is_kind: Callable[[int], bool]) -> bool:
 
 
 def is_original(directory: Path, owner: Owner) -> bool:
-    """Check that the supervisor started in this directory, which is thus not a copy of it."""
+    """Check that the supervisor started in this directory: then it is not a copy."""
     try:
         return (str(directory.resolve()), directory.stat().st_ino) == (owner.path, owner.inode)
     except OSError:

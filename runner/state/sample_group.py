@@ -77,7 +77,7 @@ class SampleGroup:
         return self.sums
 
     def pack(self) -> None:
-        """Pack the samples, unless they were packed before: whoever asked for them asks again."""
+        """Pack the samples, but only once: a reader that unpacked them will ask for them again."""
         if not self._was_packed:
             self._packed, self._ticks, self._was_packed = _encoder.encode(self._ticks), None, True
 

@@ -42,7 +42,7 @@ def start(
         sweep: the place of the run in a sweep.
         on_end: the command to start when the run has ended; None: from the settings; []: neither a
             command nor a message.
-        shared: the job of Slurm in which it gets a turn, from whoever called this; None: it has its own.
+        shared: the job of Slurm in which it gets a turn, from the caller; None: it has its own.
         checks: whether a job that is submitted ends before its first stage if checks on its nodes fail.
 
     Raises:

@@ -77,7 +77,7 @@ class SharedJob:
     turns: int = 0
     """how many runs it got"""
     told: float = field(default_factory=time.monotonic)
-    """when it was last told that the sweep lives (monotonic, s)"""
+    """when `keep_alive` was last called for it (monotonic, s)"""
 
 
 @dataclass(frozen=True)

@@ -71,7 +71,7 @@ def create(run: str) -> Cgroup | None:
 def find(path: str, run: str) -> Cgroup | None:
     """Return the group of a run at a recorded path; None: there is none, or it is not a group of this run."""
     group = Cgroup(Path(path))
-    # Whoever wrote the record may have named any other directory.
+    # The record may be of another user or machine, and name any other directory.
     is_group = any(group.path.is_relative_to(mount) for _, mount in _mounts())
     if not is_group or os.path.realpath(path) != path or group.path.name != f"{PREFIX}{run}":
         return None

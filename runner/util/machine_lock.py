@@ -147,7 +147,7 @@ def _problem(path: Path, *, shared: bool) -> str:
         return f"{path} belongs to another user"
     if read_only:
         return f"{path} is read-only"
-    # Without the sticky bit, whoever can write the directory can replace the lock of another user.
+    # Without the sticky bit, every user who can write the directory can replace the lock of another user.
     if found.st_mode & (stat.S_IWGRP | stat.S_IWOTH) and not found.st_mode & stat.S_ISVTX:
         return f"{path} can be changed by other users (chmod +t)"
     if shared and found.st_mode & 0o1777 != 0o1777:

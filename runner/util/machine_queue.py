@@ -82,7 +82,7 @@ def join(directory: Path, holder: str, wanted: Collection[str]) -> Ticket:
         os.fchmod(file, 0o644)  # the umask may have removed what other users need
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         os.write(file, "\n".join((holder, *wanted)).encode())
-        os.rename(hidden, path)  # whoever sees it also sees that it is locked
+        os.rename(hidden, path)  # a process that sees it also sees that it is locked
         unless_joined.pop_all()
     return Ticket(path, file, frozenset(wanted))
 

@@ -27,6 +27,7 @@ WORDS = {
     "somebody": "a user, another process",
     "goes on": "continues",
     "anew": "again",
+    "whoever": "the user who, the process that",
     "is said": "say who says it, or state it",
     "is told": "say who reports it",
     "of ours": "name the thing",

@@ -40,7 +40,7 @@ def _address(run: str, node: str) -> str:
 def wait_for_successor(run: str, node: str, locks: DeviceLocks, wait_s: float = WAIT_S) -> bool:
     """Continue in the background, with the locks; return in that process whether they were handed over.
 
-    The caller's process ends here: whoever waits for it sees the end of an agent.
+    The caller's process ends here: the process that waits for it sees the end of an agent.
     """
     if os.fork():
         os._exit(0)

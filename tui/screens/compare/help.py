@@ -15,7 +15,7 @@ HELP = ScreenHelp(
         ("comparable", "no known difference affects the numbers, except the one being compared"),
         (
             "FASTER",
-            "the change is large enough to matter and not due to chance; likewise SLOWER, BETTER, WORSE",
+            "the change is large enough to matter and not due to chance; the same for SLOWER, BETTER, WORSE",
         ),
         ("SAME", "the true change is too small to matter"),
         ("INCONCLUSIVE", "too few or too noisy measurements to decide; repeat the runs"),
