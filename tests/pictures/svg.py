@@ -60,7 +60,8 @@ def read_frame(exported: str) -> Frame:
 def animation(frames: list[Frame], title: str, seconds: float) -> str:
     """Screens that follow each other for ever, each for `seconds`; all of the same size.
 
-    Where motion is not wanted (`prefers-reduced-motion`) the first one stands still.
+    The first one stays where motion is not wanted (`prefers-reduced-motion`), and where a viewer knows no
+    animations.
     """
     n = len(frames)
     share = 100 / n
@@ -68,7 +69,7 @@ def animation(frames: list[Frame], title: str, seconds: float) -> str:
         f"@keyframes f{{0%,{share:.3f}%{{opacity:1}}{share + 100 * FADE / n:.3f}%,100%{{opacity:0}}}}",
         f".f{{opacity:0;animation:f {n * seconds:g}s infinite}}",
         *(f"#f{i}{{animation-delay:{i * seconds:g}s}}" for i in range(n)),
-        "@media (prefers-reduced-motion: reduce){.f{animation:none}#f0{opacity:1}}",
+        "#f0{opacity:1}@media (prefers-reduced-motion: reduce){.f{animation:none}}",
     ]
     return _document(frames, title, "".join(css))
 
@@ -89,7 +90,7 @@ def _document(frames: list[Frame], title: str, css: str) -> str:
         groups.append(f'<g id="f{index}" class="f">\n{body}\n</g>')
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:g} {height:g}">',
+            f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:g} {height:g}">',
             f"<style>text{{font:20px {FONT};white-space:pre}}",
             f".t{{font:bold 18px sans-serif;fill:#c5c8c6}}{rules}{css}</style>",
             f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#292929"/>',
