@@ -5,10 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from runner.cli import dashboard
-from runner.cli.main import main as run_command
-from runner.cli.places import DashboardPlace
 from runner.util import imports
+
+with imports.uncollected():
+    from runner.cli import dashboard
+    from runner.cli.main import main as run_command
+    from runner.cli.places import DashboardPlace
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -18,6 +18,7 @@ from runner.cli.places import (
     ResultPlace,
     sweep_place,
 )
+from runner.util import imports
 from runner.util.errors import UserError
 
 if TYPE_CHECKING:
@@ -64,7 +65,8 @@ def watch(feed: Feed, arguments: argparse.Namespace) -> int:
 
 def watch_run(run_dir: Path, arguments: argparse.Namespace) -> int:
     """Follow a run; of one that has ended the dashboard shows the result."""
-    from runner.history.run_feed import open_feed
+    with imports.uncollected():
+        from runner.history.run_feed import open_feed
 
     feed = open_feed(run_dir)
     if getattr(arguments, "prometheus", None) is None and is_drawn(arguments) and _has_ended(run_dir):

@@ -15,7 +15,7 @@ from runner import VERSION
 from runner.cli.dashboard import open_dashboard
 from runner.cli.examples import add_examples
 from runner.cli.options import CommandParser, SubCommands, add_host_option, add_theme_option
-from runner.util import paths, signals
+from runner.util import imports, paths, signals
 from runner.util.console import clean_output
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
@@ -238,8 +238,11 @@ def build_parser(families: Sequence[str] | None = None) -> argparse.ArgumentPars
     parser.set_defaults(command=open_dashboard, without_runs=False, on_hosts=None)
     # The description lists the commands in groups; argparse can print one list only.
     commands = parser.add_subparsers(metavar="COMMAND", prog=parser.prog, help=argparse.SUPPRESS)
-    for family in dict.fromkeys(FAMILIES.values()) if families is None else families:
-        import_module(f"runner.cli.{family}").add(commands)
+    wanted = dict.fromkeys(FAMILIES.values()) if families is None else families
+    with imports.uncollected():
+        modules = [import_module(f"runner.cli.{family}") for family in wanted]
+    for module in modules:
+        module.add(commands)
     if families is None:
         parser.description = f"The terminal cockpit for TensorRT-LLM benchmarks.\n\n{_command_list(commands)}"
     _describe_commands(commands)

@@ -13,6 +13,7 @@ from runner.cli.options import (
     add_run,
     output_file,
 )
+from runner.util import imports
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 
@@ -79,7 +80,8 @@ def _speed(text: str) -> float:
 
 
 def _attach(arguments: argparse.Namespace) -> int:
-    from runner.history.lookup import find_run
+    with imports.uncollected():
+        from runner.history.lookup import find_run
 
     try:
         run_dir = find_run(arguments.run)
