@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from operator import attrgetter, truediv
 from typing import NamedTuple
 
+import msgspec
+
 from runner.events import GpuColumn, GpuSamples
 
 GROUP_S = 10
@@ -49,8 +51,7 @@ class ReadingCell(NamedTuple):
         return self.total / self.n
 
 
-@dataclass(slots=True)
-class ReadingTable:
+class ReadingTable(msgspec.Struct):
     """All readings of all GPUs within a period.
 
     In each list the GPUs of the first of `AVERAGED` come first, then those of the second; `low` and `high`
@@ -58,10 +59,10 @@ class ReadingTable:
     """
 
     gpus: int = 0
-    n: list[int] = field(default_factory=list)
-    low: list[float] = field(default_factory=list)
-    total: list[float] = field(default_factory=list)
-    high: list[float] = field(default_factory=list)
+    n: list[int] = []
+    low: list[float] = []
+    total: list[float] = []
+    high: list[float] = []
 
     def cell(self, reading: str, gpu: int) -> ReadingCell | None:
         if reading not in AVERAGED or gpu >= self.gpus:
@@ -166,15 +167,14 @@ class ReadingBucket(NamedTuple):
     high: float
 
 
-@dataclass(slots=True)
-class _Track:
+class _Track(msgspec.Struct):
     """Readings of all GPUs in periods: one row per period, one place per reading of a GPU."""
 
     width: int
-    t: array[int] = field(default_factory=lambda: array("q"))
-    low: array[float] = field(default_factory=lambda: array("d"))
-    mean: array[float] = field(default_factory=lambda: array("d"))
-    high: array[float] = field(default_factory=lambda: array("d"))
+    t: array[int] = msgspec.field(default_factory=lambda: array("q"))
+    low: array[float] = msgspec.field(default_factory=lambda: array("d"))
+    mean: array[float] = msgspec.field(default_factory=lambda: array("d"))
+    high: array[float] = msgspec.field(default_factory=lambda: array("d"))
 
     def add(self, t: int, low: Iterable[float], mean: Iterable[float], high: Iterable[float]) -> None:
         self.t.append(t)

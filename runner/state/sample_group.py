@@ -7,7 +7,6 @@ minute, each an object. Packed they take a third of the memory, and most are nev
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from operator import attrgetter
 
 import msgspec
@@ -20,8 +19,7 @@ _decoder = msgspec.msgpack.Decoder(list[GpuSamples])
 _THROTTLED, _REASONS, _SLICES = attrgetter("throttled_us"), attrgetter("reasons"), attrgetter("slices")
 
 
-@dataclass(slots=True)
-class SampleSums:
+class SampleSums(msgspec.Struct):
     """What a phase adds up of samples."""
 
     ticks: int
@@ -55,8 +53,7 @@ def add_columns(sums: dict[str, list[int]], more: dict[str, list[int]]) -> None:
             known[gpu] += value
 
 
-@dataclass(slots=True)
-class SampleGroup:
+class SampleGroup(msgspec.Struct):
     """Samples of the same GPUs in the order of their times; it is open until `close`."""
 
     gpus: int
@@ -64,7 +61,7 @@ class SampleGroup:
     """time of the first sample, CLOCK_MONOTONIC in ns"""
     sums: SampleSums | None = None
     """None: the group is open"""
-    _ticks: list[GpuSamples] | None = field(default_factory=list)
+    _ticks: list[GpuSamples] | None = []
     """None: `_packed` has them"""
     _end: int = 0
     _packed: bytes = b""

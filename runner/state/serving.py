@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -11,11 +10,10 @@ from runner import events as ev
 from runner.stats import Batches, Mean, Moments, Sample, Series
 
 
-@dataclass(slots=True)
 class OrderedSample(Sample):
     """A sample that also keeps the order of its values, for intervals."""
 
-    batches: Batches = field(default_factory=Batches)
+    batches: Batches = msgspec.field(default_factory=Batches)
 
     def add(self, value: float) -> None:
         Sample.add(self, value)

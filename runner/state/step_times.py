@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import msgspec
@@ -22,8 +21,7 @@ class SlowestStep(NamedTuple):
     """number of the decode step in it, from 0"""
 
 
-@dataclass(slots=True)
-class StepPosition:
+class StepPosition(msgspec.Struct):
     """The values of one place in the iteration."""
 
     total: float = 0.0

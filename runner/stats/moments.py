@@ -6,6 +6,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import msgspec
+
 
 @dataclass(slots=True)
 class Mean:
@@ -34,8 +36,7 @@ class Mean:
         return self.total / self.n if self.n else math.nan
 
 
-@dataclass(slots=True)
-class Moments:
+class Moments(msgspec.Struct):
     """Count, mean, standard deviation, minimum, maximum and last of values that arrive one by one; exact."""
 
     n: int = 0

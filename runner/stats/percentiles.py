@@ -8,8 +8,9 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
+
+import msgspec
 
 from runner.stats.moments import Moments
 
@@ -30,7 +31,6 @@ class Bin(NamedTuple):
     n: int
 
 
-@dataclass(slots=True)
 class Sample(Moments):
     """Moments and percentiles of values that arrive one by one.
 
@@ -39,10 +39,10 @@ class Sample(Moments):
     exact for any number.
     """
 
-    _new: array[float] = field(default_factory=lambda: array("d"))
+    _new: array[float] = msgspec.field(default_factory=lambda: array("d"))
     """values that are not in `_sorted` yet"""
-    _sorted: array[float] = field(default_factory=lambda: array("d"))
-    _bins: Counter[int] = field(default_factory=Counter)
+    _sorted: array[float] = msgspec.field(default_factory=lambda: array("d"))
+    _bins: Counter[int] = msgspec.field(default_factory=Counter)
 
     def add(self, value: float) -> None:
         Moments.add(self, value)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 import msgspec
 
@@ -17,8 +16,7 @@ class SeriesBucket(msgspec.Struct):
     high: float
 
 
-@dataclass(slots=True)
-class Series:
+class Series(msgspec.Struct):
     """A line of points in order, in bounded memory: when it is full, neighbours merge in pairs.
 
     Up to `capacity`, each point has its own bucket; afterwards every bucket spans `width` points and
@@ -28,7 +26,7 @@ class Series:
     capacity: int = 4096
     width: int = 1
     n: int = 0
-    buckets: list[SeriesBucket] = field(default_factory=list)
+    buckets: list[SeriesBucket] = []
     _open: int = 0
 
     def add(self, t: int, value: float) -> None:
@@ -68,8 +66,7 @@ class Series:
         self.width *= 2
 
 
-@dataclass(slots=True)
-class Batches:
+class Batches(msgspec.Struct):
     """Means of `width` neighbouring values in order, for intervals, drift and warm-up.
 
     Up to `capacity`, each value is a batch; afterwards neighbours merge in pairs. Sums stay exact; the
@@ -80,7 +77,7 @@ class Batches:
     capacity: int = 1024
     width: int = 1
     n: int = 0
-    means: list[float] = field(default_factory=list)
+    means: list[float] = []
     _sum: float = 0.0
     _open: int = 0
 

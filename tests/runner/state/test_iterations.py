@@ -51,5 +51,5 @@ def test_many_at_once_are_the_same_as_one_by_one(ranks: int, monkeypatch: pytest
     for event in events:
         single.apply(event)
     by_column.apply_all(events)
-    assert by_column == single
+    assert repr(by_column) == repr(single)  # without a value, both have nan, which is not equal to itself
     assert not single.configurations[0].latency.exact
