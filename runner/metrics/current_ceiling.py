@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from runner.metrics.ceiling import Ceiling, HostWait, ceiling_flags, find_ceiling, waits_for_host
 from runner.metrics.context import MetricContext
@@ -12,7 +12,7 @@ from runner.plan.plan import Plan
 from runner.state.run import RunState
 
 
-class CurrentCeiling(NamedTuple):
+class CurrentCeiling(msgspec.Struct, frozen=True):
     """What a screen shows of the current configuration."""
 
     ceiling: Ceiling | None = None

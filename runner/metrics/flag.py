@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import IntEnum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
+
+import msgspec
 
 from runner.util.formatting import ranges
 from runner.util.host_names import fold_hosts
@@ -57,7 +59,7 @@ def by_effect(flags: Iterable[str]) -> list[str]:
     return sorted(flags, key=effect_of, reverse=True)
 
 
-class GpuFinding(NamedTuple):
+class GpuFinding(msgspec.Struct, frozen=True):
     """A finding about one GPU."""
 
     gpu: int
@@ -111,7 +113,7 @@ def name_gpus(gpus: Iterable[tuple[str, int]]) -> str:
     )
 
 
-class NodeFinding(NamedTuple):
+class NodeFinding(msgspec.Struct, frozen=True):
     """A finding about one node, of a kind that others may have, too."""
 
     node: str

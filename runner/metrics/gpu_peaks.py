@@ -9,12 +9,13 @@ instead of 8.0 TB/s for B200.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+
+import msgspec
 
 TERA, MIB = 1e12, 1 << 20
 
 
-class GpuPeak(NamedTuple):
+class GpuPeak(msgspec.Struct, frozen=True):
     """The peaks of one GPU, or the least ones of several."""
 
     name: str

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import takewhile
-from typing import Literal, NamedTuple
+from typing import Literal
 
 import msgspec
 
@@ -41,7 +41,7 @@ class MachineProblem(msgspec.Struct, frozen=True):
     """of the time or of the machine, 0 to 1: orders problems"""
 
 
-class _Machine(NamedTuple):
+class _Machine(msgspec.Struct, frozen=True):
     """One machine of a run."""
 
     node: str

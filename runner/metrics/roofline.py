@@ -8,13 +8,13 @@ longer, never shorter: activations, what is read twice, kernel launches, communi
 
 from __future__ import annotations
 
-from typing import NamedTuple
+import msgspec
 
 from runner.metrics.gpu_peaks import GpuPeak
 from runner.plan.plan import DecodeReads
 
 
-class Need(NamedTuple):
+class Need(msgspec.Struct, frozen=True):
     """What one rank has to do in a phase."""
 
     bytes: float
@@ -25,7 +25,7 @@ class Need(NamedTuple):
     """None: the plan does not state the multiplications"""
 
 
-class Floor(NamedTuple):
+class Floor(msgspec.Struct, frozen=True):
     """The least time of a phase."""
 
     memory_ms: float

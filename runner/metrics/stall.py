@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 from runner.events import RankProcess
@@ -42,7 +40,7 @@ class RankActivity(msgspec.Struct, frozen=True):
     pid: int | None
 
 
-class GpuLoad(NamedTuple):
+class GpuLoad(msgspec.Struct, frozen=True):
     """The load of a GPU of the run."""
 
     name: str

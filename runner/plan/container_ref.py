@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+
+import msgspec
 
 
 class ContainerMode(str, Enum):
@@ -17,7 +18,7 @@ class ContainerMode(str, Enum):
     """mpirun starts a container for each rank on its host; they use the host's folders and shared memory"""
 
 
-class ContainerRef(NamedTuple):
+class ContainerRef(msgspec.Struct, frozen=True):
     """Tool, mode and name of a container; its text form is `docker exec NAME`.
 
     `docker ranks NAME` is several containers, whose names begin with NAME.

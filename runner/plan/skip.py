@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import NamedTuple
+
+import msgspec
 
 
 class SkipKind(str, Enum):
@@ -19,7 +20,7 @@ class SkipKind(str, Enum):
     """`stages` of the profile leaves it out; no detail"""
 
 
-class SkipReason(NamedTuple):
+class SkipReason(msgspec.Struct, frozen=True):
     """A kind and its detail; the text form is `cached: /data/engine`."""
 
     kind: SkipKind

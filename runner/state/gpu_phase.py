@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -19,7 +18,7 @@ COUNTER_S = 0.1
 MOST_PARTS = 8
 
 
-class CounterEdge(NamedTuple):
+class CounterEdge(msgspec.Struct, frozen=True):
     """The energy counter at the begin or end of a phase, interpolated between two readings."""
 
     mj: float

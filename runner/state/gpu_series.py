@@ -11,7 +11,6 @@ from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import attrgetter, truediv
-from typing import NamedTuple
 
 import msgspec
 
@@ -38,7 +37,7 @@ AVERAGED = (*EXTREMES, "sm_active", "tensor_active")
 _columns_of = attrgetter(*AVERAGED)
 
 
-class ReadingCell(NamedTuple):
+class ReadingCell(msgspec.Struct, frozen=True):
     """One reading of one GPU in a period: count, minimum, sum and maximum; nan: not one of `EXTREMES`."""
 
     n: int
@@ -159,7 +158,7 @@ def _widened(table: ReadingTable, gpus: int) -> ReadingTable:
     return wide
 
 
-class ReadingBucket(NamedTuple):
+class ReadingBucket(msgspec.Struct, frozen=True):
     t: int
     """start of the period, CLOCK_MONOTONIC in ns"""
     low: float

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import msgspec
 
 from runner.events import StepTimes
@@ -13,7 +11,7 @@ MOST_POSITIONS = 1024
 """values of an iteration that are kept; the ranks write no more"""
 
 
-class SlowestStep(NamedTuple):
+class SlowestStep(msgspec.Struct, frozen=True):
     ms: float
     iteration: int
     """number of the timed iteration, from 0"""

@@ -8,7 +8,6 @@ from array import array
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
 
 import msgspec
 
@@ -23,7 +22,7 @@ _LOG_RATIO = math.log(BIN_RATIO)
 _BIN_OF_ZERO = -(1 << 30)
 
 
-class Bin(NamedTuple):
+class Bin(msgspec.Struct, frozen=True):
     """One bin of a histogram and the number of its values; the upper edge belongs to the next bin."""
 
     low: float

@@ -8,7 +8,9 @@ import time
 from array import array
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal
+
+import msgspec
 
 WINDOW = 1 << 16
 """bytes read at a time"""
@@ -31,7 +33,7 @@ _ERROR = re.compile(
 _WARNING = re.compile(rb"\[W\]|\bwarn(?:ing)?\b|\wWarning\b", re.IGNORECASE)
 
 
-class LogLine(NamedTuple):
+class LogLine(msgspec.Struct, frozen=True):
     start: int
     end: int
     """offset of the next line"""

@@ -10,8 +10,9 @@ convert data to rows; a `Panel` shows the rows of such a function.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Generic, NamedTuple, TypeVar
+from typing import Generic, TypeVar
 
+import msgspec
 from rich.segment import Segment
 from rich.style import Style
 from textual import events
@@ -23,7 +24,7 @@ from tui.text import shorten, width_of
 from tui.theme import cursor_style, text_style
 
 
-class Span(NamedTuple):
+class Span(msgspec.Struct, frozen=True):
     """A text with one style."""
 
     text: str

@@ -112,9 +112,9 @@ def test_a_histogram_holds_every_value_once(values: list[float], most: int) -> N
     bins = sample.histogram(most)
     assert sum(one.n for one in bins) == len(values)
     assert len(bins) <= most
-    for low, high, n in bins:
-        inside = [value for value in values if low * (1 - 1e-9) <= value <= high * (1 + 1e-9)]
-        assert n <= len(inside)
+    for one in bins:
+        inside = [value for value in values if one.low * (1 - 1e-9) <= value <= one.high * (1 + 1e-9)]
+        assert one.n <= len(inside)
 
 
 def test_histogram_of_inexact_sample_is_as_coarse_as_its_bins() -> None:

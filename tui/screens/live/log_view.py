@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from msgspec.structs import replace
 from textual.geometry import Size
 from textual.strip import Strip
 
@@ -72,7 +73,7 @@ class LogView(Rows):
         lines = window.visible()
         search = window.search.text if window.search is not None else ""
         pattern = re.compile(re.escape(search), re.IGNORECASE) if search else None
-        public = [line._replace(text=self._mask.apply(line.text)) for line in lines]
+        public = [replace(line, text=self._mask.apply(line.text)) for line in lines]
         rows = [draw_line(line, self.size.width, pattern) for line in public]
         current = next((y for y, line in enumerate(lines) if line.start == window.current_match), None)
         return rows or [row(dim(_empty_text(window)))], current
