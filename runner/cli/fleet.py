@@ -129,7 +129,7 @@ def _copy_named(fleet: Fleet, arguments: argparse.Namespace, on_hosts: OnHosts) 
     elif on_hosts == "side":
         arguments.run = _side(fleet, arguments.run) if arguments.run is not None else None
     elif on_hosts == "show sweep":
-        arguments.sweep = str(fleet_sweeps.copy(fleet, arguments.sweep)[1])
+        arguments.sweep = str(fleet_sweeps.copy(fleet, fleet.find_sweep(arguments.sweep)))
     elif on_hosts == "resume sweep":
         return fleet_sweeps.resume(fleet, arguments)
     else:
@@ -146,10 +146,10 @@ def _copy_named(fleet: Fleet, arguments: argparse.Namespace, on_hosts: OnHosts) 
 def _sweep(fleet: Fleet, name: str) -> Path | None:
     """Copy the sweep that a user names; None: there is none."""
     try:
-        fleet.find_sweep(name)
+        found = fleet.find_sweep(name)
     except UserError:
         return None
-    return fleet_sweeps.copy(fleet, name)[1]
+    return fleet_sweeps.copy(fleet, found)
 
 
 def _side(fleet: Fleet, side: str) -> str:

@@ -13,25 +13,24 @@ from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from runner.fleet.fleet import Fleet
+    from runner.fleet.fleet import Fleet, FoundSweep
     from runner.fleet.remote_host import ResumeState, StopState
 
 _BEGIN_S = 20.0
 """how long the log of a resumed sweep may take to say so"""
 
 
-def copy(fleet: Fleet, name: str) -> tuple[str, Path]:
-    """Copy the sweep that a user names; return its host and the directory of the copy.
+def copy(fleet: Fleet, found: FoundSweep) -> Path:
+    """Copy a sweep; return the directory of the copy.
 
     Raises:
-        UserError: there is no such sweep, or it cannot be copied.
+        UserError: it cannot be copied.
     """
     from runner.fleet.wire import sweep_key
 
-    found = fleet.find_sweep(name)
     directory = fleet.copy(found.host, sweep_key(found.id), whole=True)
     assert directory is not None, "nothing cancels it"
-    return found.host, directory
+    return directory
 
 
 def stop(fleet: Fleet, arguments: argparse.Namespace) -> int:
@@ -47,7 +46,8 @@ def stop(fleet: Fleet, arguments: argparse.Namespace) -> int:
     from runner.sweep.progress import ENDED
     from runner.util.processes import user_name
 
-    host, directory = copy(fleet, arguments.sweep)
+    found = fleet.find_sweep(arguments.sweep)
+    host, directory = found.host, copy(fleet, found)
     name = f"{host}:{directory.name}"
     over = ENDED - {"interrupted"}
     if (before := read_progress(directory).status) in over:
@@ -71,7 +71,8 @@ def resume(fleet: Fleet, arguments: argparse.Namespace) -> Path:
     from runner.fleet.wire import sweep_key
     from runner.sweep.control import read_progress
 
-    host, directory = copy(fleet, arguments.sweep)
+    found = fleet.find_sweep(arguments.sweep)
+    host, directory = found.host, copy(fleet, found)
     begins = read_progress(directory).begins
     state = fleet.resume(host, sweep_key(directory.name), failed_too=arguments.failed)
     why = f"{host}:{directory.name} is not resumed"
