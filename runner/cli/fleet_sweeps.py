@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import argparse
 import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.fleet.fleet import Fleet, FoundSweep
-    from runner.fleet.remote_host import ResumeState, StopState
 
 _BEGIN_S = 20.0
 """how long the log of a resumed sweep may take to say so"""
@@ -55,8 +51,8 @@ def stop(fleet: Fleet, arguments: argparse.Namespace) -> int:
         return ExitCode.OK
     by = f"{user_name()} on {host_name()}, with trtbench-tui sweeps stop"
     state = fleet.stop(host, sweep_key(directory.name), by)
-    _wait(
-        fleet, host, state, lambda: read_progress(directory).status in over, STOP_S, f"{name} does not stop"
+    fleet.wait_for_answer(
+        host, state, f"{name} does not stop", STOP_S, is_done=lambda: read_progress(directory).status in over
     )
     print(f"{name} {read_progress(directory).status}", file=sys.stderr)
     return ExitCode.OK
@@ -75,30 +71,8 @@ def resume(fleet: Fleet, arguments: argparse.Namespace) -> Path:
     host, directory = found.host, copy(fleet, found)
     begins = read_progress(directory).begins
     state = fleet.resume(host, sweep_key(directory.name), failed_too=arguments.failed)
-    why = f"{host}:{directory.name} is not resumed"
-    _wait(fleet, host, state, lambda: read_progress(directory).begins > begins, _BEGIN_S, why)
+    what = f"{host}:{directory.name} is not resumed"
+    fleet.wait_for_answer(
+        host, state, what, _BEGIN_S, is_done=lambda: read_progress(directory).begins > begins
+    )
     return directory
-
-
-def _wait(
-    fleet: Fleet,
-    host: str,
-    state: StopState | ResumeState,
-    is_done: Callable[[], bool],
-    patience_s: float,
-    what: str,
-) -> None:
-    """Wait until a request was answered and the copy shows what it did.
-
-    Raises:
-        UserError: it was refused, or nothing happens for `patience_s` seconds.
-    """
-    from runner.fleet.fleet import POLL_S
-
-    deadline = time.monotonic() + patience_s
-    while state.answer is None or not is_done():
-        if state.answer:
-            raise UserError(f"{what}: {state.answer}")
-        if time.monotonic() > deadline:
-            raise UserError(f"{what}: {fleet.why_silent(host) or 'it does not answer'}")
-        time.sleep(POLL_S)

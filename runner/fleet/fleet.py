@@ -256,28 +256,67 @@ class Fleet:
             raise UserError(f"{name}: not a run that this version can read")
         return mirror.run_dir
 
-    def why_silent(self, host: str) -> str:
-        """Return why there is no connection to a host; empty: there is one."""
-        return self._view(host).link.reason
-
     def stop_and_wait(self, found: FoundRun, by: str) -> str:
         """Stop a run and wait for its end; return its status.
 
         Raises:
             UserError: it cannot be stopped, or its host does not answer.
         """
-        state = self.stop(found.host, found.id, by)
-        deadline = time.monotonic() + STOP_S
-        while time.monotonic() < deadline:
+        remote = self._links[found.host].remote
+
+        def listed() -> FoundRun | None:
+            return next((run for run in self.runs() if (run.host, run.id) == (found.host, found.id)), None)
+
+        def has_ended() -> bool:
+            now = listed()
+            if now is None or now.entry.ended:
+                return True
+            remote.refresh_list(_FEW)
+            return False
+
+        state, what = self.stop(found.host, found.id, by), f"{found.host}:{found.id} does not stop"
+        self.wait_for_answer(found.host, state, what, STOP_S, is_done=has_ended, look_every_s=_LOOK_S)
+        ended = listed()
+        return ended.run.status if ended is not None else "stopped"
+
+    def wait_for_answer(
+        self,
+        host: str,
+        state: StopState | ResumeState,
+        what: str,
+        patience_s: float,
+        *,
+        is_done: Callable[[], bool] = lambda: True,
+        is_cancelled: Callable[[], bool] = lambda: False,
+        look_every_s: float = POLL_S,
+    ) -> None:
+        """Wait until a host has answered and has done what it was asked for, or until this is cancelled.
+
+        Args:
+            host: one of `hosts`.
+            state: what `stop` or `resume` returned.
+            what: the beginning of an error, for example `box:5c61 does not stop`.
+            patience_s: how long it may take.
+            is_done: whether the effect is seen; asked once there is an answer. Default: the answer is enough.
+            is_cancelled: called while waiting.
+            look_every_s: seconds between two looks.
+
+        Raises:
+            UserError: it was refused, or nothing happens for `patience_s` seconds.
+        """
+        deadline = time.monotonic() + patience_s
+        while not is_cancelled():
             if state.answer:
-                raise UserError(f"{found.host}:{found.id}: {state.answer}")
-            now = next((run for run in self.runs() if (run.host, run.id) == (found.host, found.id)), None)
-            if state.answer is not None and (now is None or now.entry.ended):
-                return now.run.status if now is not None else "stopped"
-            self._links[found.host].remote.refresh_list(_FEW)
-            time.sleep(_LOOK_S)
-        reason = self._view(found.host).link.reason or "it has not ended yet"
-        raise UserError(f"{found.host}:{found.id} does not stop: {reason}")
+                raise UserError(f"{what}: {state.answer}")
+            if state.answer is not None and is_done():
+                return
+            if time.monotonic() > deadline:
+                silence = "it does not answer" if state.answer is None else f"no effect in {patience_s:.0f} s"
+                raise UserError(
+                    f"{what}: {self._view(host).link.reason or silence}",
+                    hint="it may still happen: look before you try again",
+                )
+            time.sleep(look_every_s)
 
 
 _Found = TypeVar("_Found", FoundRun, FoundSweep)

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from runner.fleet.fleet import FIRST_ANSWER_S, POLL_S
+from runner.fleet.fleet import FIRST_ANSWER_S
 from runner.fleet.wire import sweep_key
 from runner.util.errors import UserError
 from tui.screens.fleet.copies import Copies
@@ -49,11 +48,12 @@ class RemoteSweep:
         Raises:
             UserError: it cannot be resumed, or its machine does not answer.
         """
+        screen = self._screen
         state = self._fleet.resume(self.host, self._key, failed_too=failed_too)
-        deadline = time.monotonic() + FIRST_ANSWER_S
-        while state.answer is None and self._screen.is_attached:
-            if time.monotonic() > deadline:
-                raise UserError(f"{self.host} does not answer; look at the sweep before you try again")
-            time.sleep(POLL_S)
-        if state.answer:
-            raise UserError(f"{self.host}: {state.answer}")
+        self._fleet.wait_for_answer(
+            self.host,
+            state,
+            f"{self.host}: the sweep is not resumed",
+            FIRST_ANSWER_S,
+            is_cancelled=lambda: not screen.is_attached,
+        )

@@ -102,7 +102,7 @@ async def test_keys_of_a_remote_board_act_on_its_machine(copy: Path) -> None:
         both = (str(folder / "00a0"), str(folder / "00a1"))
         assert app.went == [("result", folder / "00a0"), ("compare", both)]
         assert app.fake.asked[1:] == [("resume", "box", key, False)]
-        assert app.errors == ["box: the disk is full"]
+        assert app.errors == ["box: the sweep is not resumed: the disk is full"]
         (copy / MIRROR_PROBLEM).write_text("box: no route to host")
         screen._poll()
         await wait_until_idle(pilot)
