@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from runner.cli import assertions as gate
 from runner.cli import sweeps
+from runner.cli.before_start import check_preflight, name_device_holders
 from runner.cli.dashboard import watch
 from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
 from runner.util.errors import UserError
@@ -16,7 +17,6 @@ from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.history.labels import Label
-    from runner.schema.base import Profile
 
 
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
@@ -77,14 +77,11 @@ def _command(text: str) -> list[str]:
 
 
 def _run(arguments: argparse.Namespace) -> int:
+    from runner.engines.registry import make_plan
     from runner.history.run_feed import open_feed
-    from runner.profile import store as profile_store
-    from runner.profile.set_fields import with_changes
     from runner.supervision import launch
 
-    profile = profile_store.find(arguments.profile).load()
-    if arguments.changes:
-        profile = with_changes(profile, arguments.changes)
+    profile = sweeps.load_profile(arguments.profile, arguments.changes)
     assertions = gate.parse_assertions(arguments.assertions, profile.name)
     if arguments.detach and assertions:
         raise UserError(
@@ -106,8 +103,9 @@ def _run(arguments: argparse.Namespace) -> int:
         measured = [one.run_dir for one in runs_of_sweep(directory.name)]
         return gate.check_ended_runs(assertions, measured, ended, as_json=arguments.json)
     if not arguments.force:
-        _check_preflight(profile)
-    sweeps.name_device_holders(profile)
+        make_plan(profile)  # its own errors are more precise than those of the checks
+        check_preflight(profile)
+    name_device_holders(profile)
     run_dir = launch.start(
         profile, gpu_hz=arguments.gpu_hz, on_end=arguments.on_end, checks=not arguments.force
     )
@@ -148,22 +146,3 @@ def _put_label(run_dir: Path, arguments: argparse.Namespace) -> None:
         from runner.history import labels
 
         labels.put(run_dir.name, _label_of(arguments))
-
-
-def _check_preflight(profile: Profile) -> None:
-    """Run the preflight checks: better an error now than a failure after an hour of building.
-
-    Raises:
-        UserError: a check fails.
-    """
-    from runner import preflight
-    from runner.engines.registry import make_plan
-
-    make_plan(profile)  # its own errors are more precise
-    checks = [*preflight.check(profile), *preflight.check_all_nodes(profile)]
-    failing = [check for check in checks if check.verdict == "fail"]
-    if failing:
-        raise UserError(
-            f"the run would fail:\n{preflight.render(failing)}".rstrip(),
-            hint="use --force to start it; `trtbench-tui doctor` shows all checks",
-        )

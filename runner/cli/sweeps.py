@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from runner.cli.before_start import check_preflight, name_device_holders
 from runner.cli.dashboard import is_drawn, watch_sweep
 from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
 from runner.util.console import print_json
@@ -226,19 +227,11 @@ def begin(sweep: SweepSpec, arguments: argparse.Namespace) -> Path:
     if arguments.force:
         sweep = replace(sweep, preflight=False)
     else:
-        _check_preflight(sweep)
+        _check_cells(sweep)
     first = next((cell for cell in sweep.cells if not cell.refused), None)
     if first is not None:
         name_device_holders(load_text(first.profile, "cell"))
     return control.start_sweep(sweep)
-
-
-def name_device_holders(profile: Profile) -> None:
-    """Say on stderr who uses the devices of a profile now: its runs wait for them."""
-    from runner import preflight
-
-    for holder in preflight.devices_in_use(profile):
-        print(f"{holder}; this run waits for it", file=sys.stderr)
 
 
 def follow(directory: Path, arguments: argparse.Namespace) -> int:
@@ -248,13 +241,12 @@ def follow(directory: Path, arguments: argparse.Namespace) -> int:
     return watch_sweep(SweepFeed(directory), arguments)
 
 
-def _check_preflight(sweep: SweepSpec) -> None:
+def _check_cells(sweep: SweepSpec) -> None:
     """Run the preflight checks of every kind of cell, so that nothing predictable fails hours later.
 
     Raises:
         UserError: a check fails.
     """
-    from runner import preflight
     from runner.profile.yaml_file import load_text
     from runner.schema.axes import cell_label
 
@@ -268,14 +260,7 @@ def _check_preflight(sweep: SweepSpec) -> None:
         if needs in checked:
             continue
         checked.add(needs)
-        checks = [*preflight.check(profile), *preflight.check_all_nodes(profile)]
-        failing = [check for check in checks if check.verdict == "fail"]
-        if failing:
-            where = cell_label(cell.values)
-            raise UserError(
-                f"{where + ': ' if where else ''}the run would fail:\n{preflight.render(failing)}".rstrip(),
-                hint="use --force to start it; `trtbench-tui doctor` shows all checks",
-            )
+        check_preflight(profile, cell_label(cell.values))
 
 
 def find_sweep(name: str) -> SweepFeed | None:

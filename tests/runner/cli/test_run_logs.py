@@ -24,7 +24,7 @@ def test_detached_run_prints_its_id_only(
 ) -> None:
     run_dir = start(single("ok"))
     monkeypatch.setattr("runner.supervision.launch.start", lambda profile, **options: run_dir)
-    monkeypatch.setattr(run_command, "_check_preflight", lambda profile: None)
+    monkeypatch.setattr(run_command, "check_preflight", lambda profile: None)
     assert main(["run", "quickstart", "-d"]) == 0
     assert capsys.readouterr().out == f"{run_dir.name}\n"
     wait_until_ended(run_dir)
