@@ -13,10 +13,8 @@ from pathlib import Path
 
 import msgspec
 
-from runner.engines import build_cache, container
-from runner.engines.build_cache import CachedOutput, CacheLookup, Identity
+from runner.engines.build_cache import CachedOutput
 from runner.engines.mpi import RankLaunch
-from runner.engines.slurm.srun import Place, ranks_argv, task_argv
 from runner.engines.tensorrt_llm.devices import devices_of_nodes, gpus_of, host_notes
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.tensorrt_llm.installation import why_unknown
@@ -31,7 +29,6 @@ from runner.engines.trtllm.arguments import (
     configurations,
     converted_dtype,
     option_problems,
-    output_identity,
     part_options,
     smoke_options,
 )
@@ -46,14 +43,14 @@ from runner.engines.trtllm.installation import (
     rank_launch,
 )
 from runner.engines.trtllm.memory import predicted_memory, stored_model
+from runner.engines.trtllm.outputs import Outputs
 from runner.engines.trtllm.profile import StageName, TrtllmProfile
+from runner.engines.trtllm.stage_launch import StageLaunch
 from runner.engines.trtllm.workload import workload_of
 from runner.engines.weight_files import weights_in
 from runner.plan.plan import Plan, Stage
 from runner.plan.skip import SkipKind, SkipReason
 from runner.util.errors import UserError
-
-OBSERVER = Path(__file__).resolve().parents[2] / "ranks" / "observer.py"
 
 
 def plan(profile: TrtllmProfile, run_dir: Path) -> Plan:
@@ -73,7 +70,7 @@ class TrtllmPlanner:
         profile, given = self.profile, self.given
         model, engine = self.model, read_engine(given.engine)
         self._check_compatibility(model, engine)
-        checkpoint, made_engine = self._checkpoint(), self._engine()
+        checkpoint, made_engine = self.outputs.checkpoint(), self.outputs.engine()
         notes = self._notes()
         stages = [
             self._make_checkpoint(checkpoint, made_engine),
@@ -140,6 +137,10 @@ class TrtllmPlanner:
         return read_config(self.given.model)
 
     @cached_property
+    def outputs(self) -> Outputs:
+        return Outputs(self.profile, self.installation, self.programs, self.model)
+
+    @cached_property
     def given(self) -> GivenConfigs:
         paths = self.profile.paths
         folders = (self.profile.model.dir, paths.engine_dir, paths.checkpoint_dir)
@@ -172,53 +173,9 @@ class TrtllmPlanner:
     def launch(self) -> RankLaunch:
         return rank_launch(self.profile, self.installation)
 
-    # --- outputs and what they depend on --------------------------------------------------------------
-
-    def _checkpoint(self) -> CachedOutput:
-        profile = self.profile
-        if profile.paths.checkpoint_dir:
-            folder = profile.paths.checkpoint_dir
-            parts = [f"{folder}/{part}" for part in PARTS] if profile.has_two_parts else [folder]
-            identities = [build_cache.model_identity(p, self.installation.file_system) for p in parts]
-            return CachedOutput(folder, {"checkpoint": "; ".join(identities)}, CacheLookup("reuse"))
-        call = checkpoint_call(profile, self.programs, self.model)
-        identity = {
-            "model": build_cache.model_identity(profile.model.dir or "", self.installation.file_system),
-            "script": call.script,
-            **output_identity(call.options, call.extra_args),
-            "TensorRT-LLM": str(self.installation.version or "unknown"),
-        }
-        return self._output("checkpoint", identity)
-
-    def _engine(self) -> CachedOutput:
-        profile = self.profile
-        if profile.paths.engine_dir:
-            return CachedOutput(profile.paths.engine_dir, {}, CacheLookup("reuse"))
-        identity = {
-            **{f"checkpoint {name}": value for name, value in self._checkpoint().identity.items()},
-            **output_identity(build_options(profile, self.programs), profile.build.extra_args),
-            "TensorRT-LLM": str(self.installation.version or "unknown"),
-            "GPU": self.installation.gpu or "unknown",
-        }
-        if not profile.has_two_parts:
-            return self._output("engine", identity)
-        whole = build_cache.output_dir(profile.paths.work, profile.name, "engine", identity)
-        parts = [self._part(CachedOutput(whole, identity, CacheLookup("reuse")), part) for part in PARTS]
-        missing = next((part.found for part in parts if part.found.state != "reuse"), CacheLookup("reuse"))
-        return CachedOutput(whole, dict(identity), missing)
-
-    def _part(self, engine: CachedOutput, part: str) -> CachedOutput:
-        """Return the engine of the encoder or the decoder."""
-        folder, identity = f"{engine.folder}/{part}", engine.identity | {"part": part}
-        return CachedOutput(
-            folder, identity, build_cache.lookup(folder, identity, self.installation.file_system)
-        )
-
-    def _output(self, what: str, identity: Identity) -> CachedOutput:
-        folder = build_cache.output_dir(self.profile.paths.work, self.profile.name, what, identity)
-        return CachedOutput(
-            folder, dict(identity), build_cache.lookup(folder, identity, self.installation.file_system)
-        )
+    @cached_property
+    def stage_launch(self) -> StageLaunch:
+        return StageLaunch(self.profile, self.run_dir, self.installation, self.launch)
 
     # --- the stages -----------------------------------------------------------------------------------
 
@@ -255,7 +212,7 @@ class TrtllmPlanner:
         return [
             self._build(
                 f"{checkpoint.folder}/{part}",
-                engine if profile.paths.engine_dir else self._part(engine, part),
+                engine if profile.paths.engine_dir else self.outputs.part(engine, part),
                 part_options(profile, self.programs, part),
                 skip,
             )
@@ -280,7 +237,7 @@ class TrtllmPlanner:
         """Return a stage with an output in the cache: skipped when it can be reused, else with the reason."""
         if skip is None and output.found.state == "reuse":
             skip = SkipReason(SkipKind.CACHED, output.folder)
-        stage = self._stage(name, argv, OUTPUT_AT_ONCE, skip)
+        stage = self.stage_launch.stage(name, argv, OUTPUT_AT_ONCE, skip)
         if skip is not None:
             return stage
         return msgspec.structs.replace(
@@ -302,7 +259,9 @@ class TrtllmPlanner:
             *to_argv(smoke_options(profile)),
             *profile.smoke.extra_args,
         ]
-        return self._stage("smoke", argv, dict(self.launch.env), self._needs_engine("smoke", engine))
+        return self.stage_launch.stage(
+            "smoke", argv, dict(self.launch.env), self._needs_engine("smoke", engine)
+        )
 
     def _benchmark(self, engine: CachedOutput, dtype: str | None, notes: list[str]) -> Stage:
         profile = self.profile
@@ -312,12 +271,14 @@ class TrtllmPlanner:
             )
         argv = [
             self.installation.python,
-            self._observer(),
+            self.stage_launch.observer(),
             f"{profile.paths.tensorrt_llm}/benchmarks/python/benchmark.py",
             *to_argv(benchmark_options(profile, engine.folder, dtype)),
             *profile.benchmark.extra_args,
         ]
-        stage = self._stage("benchmark", argv, dict(self.launch.env), self._needs_engine("benchmark", engine))
+        stage = self.stage_launch.stage(
+            "benchmark", argv, dict(self.launch.env), self._needs_engine("benchmark", engine)
+        )
         files = engine_files(engine.folder, two_parts=profile.has_two_parts)
         return msgspec.structs.replace(stage, reports=True, files=files)
 
@@ -344,59 +305,3 @@ class TrtllmPlanner:
         if self.profile.model.dtype != "auto":
             return self.profile.model.dtype
         return converted_dtype(model)
-
-    def _ranks(self) -> list[str]:
-        """Return srun, or mpirun as a user calls it: binding and mapping of ranks change what is measured."""
-        slurm, ranks = self.profile.launch.slurm, self.profile.parallel.ranks
-        if slurm is not None:
-            return ranks_argv(slurm, self._place, ranks, gpus=ranks)
-        return self.launch.argv(as_called=True)
-
-    def _observer(self) -> str:
-        inside = self.installation.container
-        return container.path_inside(OBSERVER) if inside and inside.exec else str(OBSERVER)
-
-    def _work(self) -> list[str]:
-        """Return the folder of outputs if it exists; with a given engine it is not needed."""
-        work = self.profile.paths.work
-        return [] if self.profile.paths.engine_dir and not os.path.isdir(work) else [work]
-
-    @property
-    def _place(self) -> Place:
-        mounts = [str(self.run_dir), *self._work(), str(OBSERVER.parent)]
-        return Place(str(self.run_dir), mounts, list(self.profile.launch.env), self.installation.python)
-
-    def _stage(self, name: StageName, argv: list[str], env: dict[str, str], skip: SkipReason | None) -> Stage:
-        """Return a stage that runs a command, in the container if the profile has one."""
-        profile, inside = self.profile, self.installation.container
-        env = env | profile.launch.env
-        container_ref, has_ranks = "", name in ("smoke", "benchmark")
-        launcher = self._ranks() if has_ranks else []
-        if profile.launch.slurm is not None and not has_ranks:
-            launcher = task_argv(profile.launch.slurm, self._place, gpus=1)
-        outside = launcher if inside is not None and has_ranks and self.launch.nodes else []
-        if not outside:
-            argv = [*launcher, *argv]
-        if inside is not None:
-            command = container.wrap_command(
-                inside,
-                argv,
-                launcher=outside,
-                exported=profile.launch.mpirun.export,
-                env=env,
-                workdir=profile.paths.tensorrt_llm if inside.exec else str(self.run_dir),
-                name=container.container_name(self.run_dir.name, name),
-                mounts=self._place.mounts,
-                copy_in=(str(OBSERVER), self._observer()) if name == "benchmark" else None,
-            )
-            argv, env, container_ref = command.argv, command.env, str(command.container)
-        return Stage(
-            name=name,
-            argv=argv,
-            # What the tools write to their working directory (timing cache, CSV) belongs to the run.
-            cwd=str(self.run_dir),
-            env=env,
-            ranks=profile.parallel.ranks if has_ranks else 1,
-            skip=str(skip or ""),
-            container=container_ref,
-        )

@@ -11,7 +11,7 @@ import pytest
 
 from runner.engines import container
 from runner.engines.registry import make_plan
-from runner.engines.trtllm.plan import OBSERVER
+from runner.engines.trtllm.stage_launch import OBSERVER
 from runner.plan.plan import RUN_DIR
 from runner.plan.repro_script import as_shell
 from runner.profile.set_fields import with_changes
