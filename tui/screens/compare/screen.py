@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
@@ -253,16 +254,22 @@ class CompareScreen(KeyedScreen):
         self.app.call_from_thread(self.notify, f"{where} {path}", title="HTML report", timeout=15)
 
 
-def group_sides(entries: tuple[tuple[str, object], ...]) -> tuple[str, ...]:
+def group_sides(entries: Iterable[tuple[str, object]]) -> tuple[str, ...]:
     """Group runs into sides of a comparison: repeats of one sweep cell are one side.
 
     Args:
-        entries: run id, and the cell that the run is a repeat of; None: no cell.
+        entries: id or directory of a run, and the cell that it is a repeat of; None: no cell.
     """
     found: dict[object, list[str]] = {}
     for run, cell in entries:
         found.setdefault(run if cell is None else cell, []).append(run)
     return tuple(",".join(runs) for runs in found.values())
+
+
+def one_side_text(runs: int) -> str:
+    """Return what to do if the chosen runs are fewer than two sides."""
+    why = "these runs are repeats of one configuration; " if runs > 1 else ""
+    return f"{why}mark two or more runs with space to compare them"
 
 
 def _title(view: CompareView) -> str:

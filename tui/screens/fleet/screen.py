@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
@@ -232,15 +233,20 @@ class FleetScreen(KeyedScreen):
             self._show()
 
     def action_compare(self) -> None:
-        """Copy and compare the marked runs; with one mark, that run with the one under the cursor."""
+        """Copy and compare the marked runs; with one mark, that run with the one under the cursor.
+
+        Repeats of a cell of a sweep are one side, as in the list of runs of this machine.
+        """
         items = self._data.runs if self._data is not None else ()
         marked = self._marked
         if len(marked) < 2:
             marked |= {_place_of(run) for run in runs_of(self.current)}
         listed = {_place_of(run): run for item in items for run in runs_of(item)}
         runs = tuple(run for place, run in listed.items() if place in marked)
-        if len(runs) < 2:
-            self.notify("mark two or more runs with space to compare them")
+        if len(_sides([f"{run.host}:{run.id}" for run in runs], runs)) < 2:
+            from tui.screens.compare.screen import one_side_text
+
+            self.notify(one_side_text(len(runs)))
         else:
             self._copy(runs)
 
@@ -294,7 +300,7 @@ class FleetScreen(KeyedScreen):
 
     def _open_copies(self, runs: tuple[FoundRun, ...], copies: list[Path]) -> None:
         if len(runs) > 1:
-            self.app.open_compare(tuple(map(str, copies)))
+            self.app.open_compare(_sides(map(str, copies), runs))
         elif runs[0].entry.ended:
             self.app.open_result(copies[0])
         else:
@@ -306,6 +312,18 @@ class FleetScreen(KeyedScreen):
 
 def _place_of(item: FleetItem) -> tuple[str, str]:
     return (item.name, "") if isinstance(item, HostView) else (item.host, item.id)
+
+
+def _sides(names: Iterable[str], runs: Sequence[FoundRun]) -> tuple[str, ...]:
+    """Return the sides of a comparison of runs, by the name of each."""
+    from tui.screens.compare.screen import group_sides  # the list needs none of its imports
+
+    sweeps = [run.run.sweep for run in runs]
+    cells = [
+        (run.host, of.sweep, of.cell) if of is not None else None
+        for run, of in zip(runs, sweeps, strict=True)
+    ]
+    return group_sides(zip(names, cells, strict=True))
 
 
 def _draw_detail(data: tuple[FleetItem, ...], width: int, height: int) -> list[Row]:

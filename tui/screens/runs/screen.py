@@ -111,7 +111,7 @@ class RunsScreen(RunBrowser):
 
     def action_compare(self) -> None:
         """Compare the marked runs; with one mark, that run with the one under the cursor."""
-        from tui.screens.compare.screen import group_sides
+        from tui.screens.compare.screen import group_sides, one_side_text
 
         names = self._marked
         if len(names) <= 1:
@@ -124,8 +124,7 @@ class RunsScreen(RunBrowser):
         )
         sides = group_sides(chosen)
         if len(sides) < 2:
-            why = "these runs are repeats of one configuration; " if len(chosen) > 1 else ""
-            self.notify(f"{why}mark two or more runs with space to compare them")
+            self.notify(one_side_text(len(chosen)))
             return
         self.app.open_compare(sides)
 

@@ -22,7 +22,7 @@ from runner.state.run import LiveStatus
 from runner.util import paths
 from runner.util.errors import UserError
 from tests.support import world
-from tests.support.world import RecordingApp, wait_until_idle, widget_text
+from tests.support.world import RecordingApp, notifications, wait_until_idle, widget_text
 from tui.framework.rows import row_text
 from tui.screens.fleet.fleet_lines import draw_detail, draw_fleet, fleet_data
 from tui.screens.fleet.screen import FleetScreen
@@ -238,6 +238,31 @@ async def test_sweep_is_unfolded_marked_stopped_and_opened() -> None:
         assert app.went[1:] == [("compare", ("/copies/b004", "/copies/b002", "/copies/b001"))]
         await pressed(pilot, "x", "y")
         assert app.fake.asked == [("stop", "box4", "sweep:s_5f00")]
+
+
+@pytest.mark.parametrize(
+    ("cells", "sides"),
+    [
+        ((0, 1, 1, 0), ("/copies/b000,/copies/b003", "/copies/b001,/copies/b002")),
+        ((0, 0), None),
+    ],
+    ids=["two cells", "one cell"],
+)
+async def test_repeats_of_a_cell_are_one_side(cells: tuple[int, ...], sides: tuple[str, ...] | None) -> None:
+    swept = [
+        msgspec.structs.replace(
+            run(f"b00{number}", "finished"), sweep=SweepMembership(sweep="s_5f00", cell=cell)
+        )
+        for number, cell in enumerate(cells)
+    ]
+    app = FleetApp(FakeFleet(replace(TUNED, listing=Listing(MACHINE, swept))))
+    async with app.run_test(size=(120, 40)) as pilot:
+        await pressed(pilot, "G", "c")
+        assert app.went == ([("compare", sides)] if sides else [])
+        told = [
+            "these runs are repeats of one configuration; mark two or more runs with space to compare them"
+        ]
+        assert notifications(pilot) == ([] if sides else told)
 
 
 async def test_single_listed_run_of_a_sweep_does_not_unfold() -> None:
