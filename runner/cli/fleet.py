@@ -51,26 +51,25 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
     on_hosts: OnHosts | None = arguments.on_hosts
     if on_hosts is None:
         able = (
-            "ls, attach, stop, show, compare, export, replay, logs, wait, archive, and sweeps show, stop"
-            " and resume"
+            "ls, attach, stop, show, compare, export, replay, logs, wait, archive, and sweeps ls, show,"
+            " stop and resume"
         )
         raise UserError(
             f"this command does not take --host; {able} do, and the dashboard",
             hint="`ssh HOST trtbench-tui ...` runs any command on the other machine",
         )
-    with opened(hosts, newest=ALL, list_every_s=math.inf) as fleet:
+    sweeps = on_hosts == "list sweeps"
+    with opened(hosts, newest=0 if sweeps else ALL, list_every_s=math.inf, sweeps=sweeps) as fleet:
         unlisted = fleet.wait_for_lists()
         for host, reason in unlisted.items():
             print(f"trtbench-tui: {host}: {reason}", file=sys.stderr)
         if len(unlisted) == len(hosts):
             return ExitCode.BAD_INPUT
-        if on_hosts == "list":
-            listed = _list(fleet, arguments)
+        if on_hosts in ("list", "list sweeps"):
+            listed = (fleet_sweeps.list_sweeps if sweeps else _list)(fleet, arguments)
             return ExitCode.BAD_INPUT if unlisted else listed
-        if on_hosts == "stop":
-            return _stop(fleet, arguments)
-        if on_hosts == "stop sweep":
-            return fleet_sweeps.stop(fleet, arguments)
+        if on_hosts in ("stop", "stop sweep"):
+            return (_stop if on_hosts == "stop" else fleet_sweeps.stop)(fleet, arguments)
         sweep = _copy_named(fleet, arguments, on_hosts)
         if sweep is None:
             run_command: Callable[[argparse.Namespace], int] = arguments.command

@@ -11,9 +11,31 @@ from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.fleet.fleet import Fleet, FoundSweep
+    from runner.sweep.sweep_list import ListedSweep
 
 _BEGIN_S = 20.0
 """how long the log of a resumed sweep may take to say so"""
+
+
+def list_sweeps(fleet: Fleet, arguments: argparse.Namespace) -> int:
+    """Print the sweeps of all hosts, newest first, and name the hosts that cannot list theirs."""
+    from runner.cli.sweeps import print_list
+    from runner.fleet.remote_host import too_old_text
+
+    found: list[tuple[ListedSweep, str]] = []
+    unreadable, code = [], ExitCode.OK
+    for view in fleet.views():
+        listed = view.listing.sweeps if view.listing is not None else None
+        if listed is not None:
+            found += [(sweep, view.name) for sweep in listed.sweeps]
+            unreadable += [f"{view.name}: {sentence}" for sentence in listed.unreadable]
+        elif view.listing is not None:
+            code = ExitCode.BAD_INPUT
+            why = too_old_text(view.name, view.version, "list sweeps", "sweeps ls")
+            print(f"trtbench-tui: {view.name}: {why}", file=sys.stderr)
+    found.sort(key=lambda one: (one[0].created, one[0].sweep), reverse=True)
+    print_list([sweep for sweep, _ in found], unreadable, arguments, [host for _, host in found])
+    return code
 
 
 def copy(fleet: Fleet, found: FoundSweep) -> Path:

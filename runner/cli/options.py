@@ -33,8 +33,9 @@ class CommandParser(argparse.ArgumentParser):
 
 
 OnHosts = Literal[
-    "list", "stop", "attach", "run", "side", "sides", "show sweep", "stop sweep", "resume sweep"
-]
+    "list", "stop", "attach", "run", "side", "sides",
+    "list sweeps", "show sweep", "stop sweep", "resume sweep",
+]  # fmt: skip
 """How a command names its runs when it gets `--host`; without such a value, it works on this machine only."""
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from runner.schema.base import Profile
     from runner.sweep.spec import SweepSpec
     from runner.sweep.sweep_feed import SweepFeed
+    from runner.sweep.sweep_list import ListedSweep
 
 MAX_CELLS = 200
 
@@ -80,7 +82,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     actions = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     ls = actions.add_parser("ls", help="list all sweeps, newest first")
     ls.add_argument("--json", action="store_true", help="print one JSON object per line")
-    ls.set_defaults(command=_ls)
+    ls.set_defaults(command=_ls, on_hosts="list sweeps")
     show = actions.add_parser("show", help="print the current matrix of a sweep")
     show.add_argument("sweep", metavar="SWEEP")
     show.add_argument(
@@ -293,32 +295,41 @@ def _show_cells(sweep: SweepSpec) -> int:
 
 
 def _ls(arguments: argparse.Namespace) -> int:
+    from runner.sweep.sweep_list import read_sweeps
+
+    found = read_sweeps()
+    print_list(found.sweeps, found.unreadable, arguments)
+    return ExitCode.OK
+
+
+def print_list(
+    sweeps: Sequence[ListedSweep],
+    unreadable: Sequence[str],
+    arguments: argparse.Namespace,
+    hosts: Sequence[str] | None = None,
+) -> None:
+    """Print sweeps with the options of `sweeps ls`.
+
+    Args:
+        sweeps: what to list.
+        unreadable: a sentence for each that cannot be read.
+        arguments: the options.
+        hosts: the machine of each sweep, which then is a column; None: all are of this machine.
+    """
     import msgspec
 
-    from runner.run.layout import list_sweeps
-    from runner.sweep import board_text as text
-    from runner.sweep.board import Board
-    from runner.sweep.sweep_feed import SweepFeed
+    from runner.sweep import sweep_list
 
-    boards: list[Board | str] = []
-    for path in list_sweeps():
-        try:
-            feed = SweepFeed(path)
-            feed.drain()
-            boards.append(feed.board(numbers=False))
-        except UserError as error:
-            boards.append(str(error))
     if not arguments.json:
-        sys.stdout.write(text.list_text(boards))
-        return ExitCode.OK
-    for board in boards:
-        if isinstance(board, str):
-            print(f"note: {board}", file=sys.stderr)
-        else:
-            plain = text.as_json(board)
-            del plain["points"], plain["kind"]
-            print_json([msgspec.json.encode(plain)])
-    return ExitCode.OK
+        nothing = "no sweeps\n" if hosts is not None else "" if unreadable else sweep_list.NO_SWEEPS
+        sys.stdout.write(sweep_list.list_text(sweeps, hosts) if sweeps else nothing)
+        sys.stdout.writelines(f"{sentence}\n" for sentence in unreadable)
+        return
+    for index, sweep in enumerate(sweeps):
+        whose = {"from": hosts[index]} if hosts is not None else {}
+        print_json([msgspec.json.encode({**sweep_list.plain_entry(sweep), **whose})])
+    for sentence in unreadable:
+        print(f"note: {sentence}", file=sys.stderr)
 
 
 def _show(arguments: argparse.Namespace) -> int:

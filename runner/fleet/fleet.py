@@ -91,7 +91,12 @@ class Fleet:
     """The links to some hosts; `close` ends all of them."""
 
     def __init__(
-        self, hosts: Sequence[FleetHost], *, newest: int = 200, list_every_s: float = LIST_EVERY_S
+        self,
+        hosts: Sequence[FleetHost],
+        *,
+        newest: int = 200,
+        list_every_s: float = LIST_EVERY_S,
+        sweeps: bool = False,
     ) -> None:
         """Prepare; `start` connects.
 
@@ -99,9 +104,10 @@ class Fleet:
             hosts: how they are reached.
             newest: number of ended runs that each lists.
             list_every_s: seconds between two lists; infinite: one, because a long list costs time there.
+            sweeps: the lists have the sweeps, too.
         """
         self.hosts = tuple(host.host for host in hosts)
-        remotes = [RemoteHost(host.host, newest, list_every_s) for host in hosts]
+        remotes = [RemoteHost(host.host, newest, list_every_s, sweeps) for host in hosts]
         self._links = {host.host: Link(host, remote) for host, remote in zip(hosts, remotes, strict=True)}
 
     def start(self) -> None:
@@ -352,10 +358,14 @@ def _why_unlisted(view: HostView) -> str:
 
 @contextmanager
 def opened(
-    hosts: Sequence[FleetHost], *, newest: int = 200, list_every_s: float = LIST_EVERY_S
+    hosts: Sequence[FleetHost],
+    *,
+    newest: int = 200,
+    list_every_s: float = LIST_EVERY_S,
+    sweeps: bool = False,
 ) -> Iterator[Fleet]:
     """Connect to hosts for the time of a block; the arguments are those of `Fleet`."""
-    fleet = Fleet(hosts, newest=newest, list_every_s=list_every_s)
+    fleet = Fleet(hosts, newest=newest, list_every_s=list_every_s, sweeps=sweeps)
     fleet.start()
     try:
         yield fleet

@@ -90,6 +90,8 @@ class RemoteHost:
     """number of ended runs to list"""
     list_every_s: float = LIST_EVERY_S
     """infinite: once, and when `refresh_list` asks"""
+    lists_sweeps: bool = False
+    """its lists have its sweeps, too"""
     lock: threading.RLock = field(default_factory=threading.RLock)
     listing: Listing | None = None
     listed_at: float | None = None
@@ -143,10 +145,7 @@ class RemoteHost:
         """Why its sweeps cannot be shown; empty: they can."""
         if self.sends_sweeps:
             return ""
-        return (
-            f"trtbench-tui {self.version} there is too old to send sweeps: install the version of this"
-            f" machine there, or use `ssh {self.name} trtbench-tui sweeps show ID`"
-        )
+        return too_old_text(self.name, self.version, "send sweeps", "sweeps show ID")
 
     def refresh(self) -> None:
         """Ask for the machine and its runs at once."""
@@ -169,6 +168,14 @@ class RemoteHost:
             for mirror in self.mirrors.values():
                 mirror.close()
             self.mirrors.clear()
+
+
+def too_old_text(host: str, version: str, task: str, words: str) -> str:
+    """Return that the program of a host is too old for a task, and the words of the command that does it."""
+    return (
+        f"trtbench-tui {version} there is too old to {task}: install the version of this machine there, or"
+        f" use `ssh {host} trtbench-tui {words}`"
+    )
 
 
 class Connection:
@@ -240,7 +247,7 @@ class Connection:
         host = self.host
         if host.wants_listing or now - self._listed > host.list_every_s:
             self._listed = now
-            yield ListRuns(host.newest, host.wants_survey)
+            yield ListRuns(host.newest, host.wants_survey, host.lists_sweeps)
             host.wants_listing = host.wants_survey = False
         if now - self._looked > _LOOK_EVERY_S:
             self._looked = now
@@ -337,12 +344,16 @@ def _checked(listing: Listing) -> Listing:
         plain = msgspec.json.decode(msgspec.json.encode(listing), type=Listing)
     except (msgspec.DecodeError, RecursionError) as error:
         raise WireError(f"the list of runs cannot be read: {error}") from None
-    runs = [
-        run
-        for run in plain.runs
-        if layout.RUN_ID.fullmatch(run.run)
-        and 0 <= run.started <= LAST_WALL
-        and 0 <= run.seconds <= LAST_WALL
-    ]
+    runs = [run for run in plain.runs if _is_usable(run.run, run.started, run.seconds)]
     machine = msgspec.structs.replace(plain.machine, gpus=plain.machine.gpus[:MOST_GPUS])
-    return msgspec.structs.replace(plain, machine=machine, runs=runs)
+    sweeps = plain.sweeps
+    if sweeps is not None:
+        usable = [one for one in sweeps.sweeps if _is_usable(one.sweep, one.created, one.seconds)]
+        sweeps = msgspec.structs.replace(sweeps, sweeps=usable)
+    return msgspec.structs.replace(plain, machine=machine, runs=runs, sweeps=sweeps)
+
+
+def _is_usable(name: str, start: float, seconds: float) -> bool:
+    """Check the id and the times of a run or a sweep."""
+    times = 0 <= start <= LAST_WALL and 0 <= seconds <= LAST_WALL
+    return layout.RUN_ID.fullmatch(name) is not None and times

@@ -43,6 +43,7 @@ from runner.report.files import read_head
 from runner.run import layout, liveness
 from runner.state.waiting import waiting_text
 from runner.sweep import control
+from runner.sweep.sweep_list import read_sweeps
 from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.foreign_text import one_line
@@ -131,6 +132,7 @@ class Service:
             machine=self._machine.look([entry.run_dir for entry in active], survey=request.survey),
             runs=[_remote_run(entry) for entry in shown],
             left_out=len(entries) - len(shown),
+            sweeps=read_sweeps() if request.sweeps else None,
         )
         return self._mask.masked(listing)
 

@@ -17,6 +17,7 @@ from runner import VERSION
 from runner.events.job import JobQueued
 from runner.fleet.machine import Machine
 from runner.history.run_entry import RunFacts
+from runner.sweep.sweep_list import SweepList
 
 PROTOCOL = 1
 """changes when an older program would misunderstand the messages"""
@@ -68,6 +69,8 @@ class ListRuns(msgspec.Struct, frozen=True, tag="list"):
     """at most this many ended runs"""
     survey: bool = False
     """read the GPUs again, if no run holds a device"""
+    sweeps: bool = False
+    """and the sweeps; a program that does not know this sends none"""
 
 
 class Follow(msgspec.Struct, frozen=True, tag="follow"):
@@ -127,6 +130,8 @@ class Listing(msgspec.Struct, frozen=True, tag="listing"):
     """newest first: all that are active, and the newest ended ones"""
     left_out: int = 0
     """ended runs beyond those"""
+    sweeps: SweepList | None = None
+    """None: they were not asked for, or the program does not list them"""
 
 
 class Piece(msgspec.Struct, frozen=True, tag="piece"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -12,11 +11,11 @@ from runner.sweep.board import Board, BoardPoint, MetricSummary
 from runner.sweep.intervals import margin_of, measured_interval, measured_spread
 from runner.sweep.matrix import MatrixView, first_view, held_text, make_matrix, shown_metrics, slices
 from runner.sweep.pareto import PER_TEXT, Per, Trade, noise_text, trades
+from runner.sweep.sweep_list import list_entry, plain_entry
 from runner.util.foreign_text import markdown_text
 from runner.util.formatting import duration, format_number
 from runner.util.markdown import table
 
-SCHEMA = 1
 GAP = 2
 STATE_TEXT = {
     "queued": "queued", "running": "running", "memory": "out of memory", "pruned": "pruned",
@@ -215,7 +214,7 @@ def as_markdown(board: Board, per: Per = "gpu") -> str:
     return "\n".join(lines) + "\n"
 
 
-# --- JSON and lists ----------------------------------------------------------------------------------------
+# --- JSON ----------------------------------------------------------------------------------------
 
 
 def as_json(board: Board, per: Per = "gpu") -> dict[str, Any]:
@@ -230,19 +229,8 @@ def as_json(board: Board, per: Per = "gpu") -> dict[str, Any]:
     spreads = {name: measured_spread(board, name) for name in board.metrics()}
     return {
         "kind": "sweep",
-        "schema": SCHEMA,
-        "sweep": board.id,
-        "name": board.sweep.name,
-        "engine": board.sweep.engine,
-        "status": board.status,
-        "why": board.why,
-        "order": board.sweep.order,
-        "repeat": board.sweep.repeat,
-        "settled": board.completed,
-        "total": board.total,
-        "seconds": board.elapsed_s,
+        **plain_entry(list_entry(board)),
         "best_per": per,
-        "axes": [{"path": axis.path, "values": list(axis.values)} for axis in board.axes],
         "points": [
             {
                 "values": {axis.path: axis.values[at] for axis, at in zip(board.axes, point.at, strict=True)},
@@ -264,22 +252,3 @@ def _plain_number(value: MetricSummary, spread: Spread | None) -> dict[str, floa
     interval = measured_interval(value, spread)
     low, high = (interval.low, interval.high) if interval is not None else (None, None)
     return {"mean": value.mean, "deviation": value.deviation, "n": value.n, "low": low, "high": high}
-
-
-def list_text(boards: Iterable[Board | str]) -> str:
-    """Return one aligned line a sweep, newest first; a string is the line of a sweep that cannot be read."""
-    rows = [("", "STATE", "NAME", "DONE", "STARTED", "TOOK")]
-    broken = []
-    for board in boards:
-        if isinstance(board, str):
-            broken.append(board)
-            continue
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(board.sweep.created))
-        short = board.id.rpartition("_")[2]
-        done = f"{board.completed}/{board.total}"
-        rows.append((short, board.status, board.sweep.name, done, started, duration(board.elapsed_s)))
-    if len(rows) == 1 and not broken:
-        return "no sweeps yet; `trtbench-tui sweep PROFILE --axis parallel.tp=1,2` starts one\n"
-    widths = [max(len(row[column]) for row in rows) for column in range(6)]
-    lines = ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows]
-    return "".join(f"{line.rstrip()}\n" for line in [*lines, *broken])

@@ -7,7 +7,7 @@ from pathlib import Path
 import msgspec
 
 from runner import events as ev
-from runner.plan.plan import Configuration
+from runner.plan.plan import Configuration, SweepMembership
 from runner.profile.yaml_file import load_text
 from runner.run import liveness
 from runner.schema.base import Profile
@@ -98,12 +98,13 @@ def recorded(
     *,
     status: ev.RunStatus | None = "finished",
     wall: float = 1e9,
+    place: SweepMembership | None = None,
 ) -> Path:
     """A run with these latencies in milliseconds; without a status it is still under way.
 
     Its last configuration has no result then: it is the one that is being measured.
     """
-    plan = msgspec.structs.replace(single("ok"), profile="tiny", configurations=list(latencies))
+    plan = msgspec.structs.replace(single("ok"), profile="tiny", configurations=list(latencies), sweep=place)
     t = 1_000_000_000
     log: list[ev.Event] = [
         ev.RunStarted(t=t, run=run, schema=1, wall=wall, host=liveness.host_name(),

@@ -3,60 +3,23 @@
 from __future__ import annotations
 
 import json
-import shlex
-import sys
 from pathlib import Path
 
 import pytest
-import yaml
 
 from runner.cli.main import main
-from runner.fleet import link
 from runner.fleet.hosts import chosen_hosts, connect_argv
 from runner.run import layout
 from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
-from tests.support.paths import ROOT
 from tests.support.recorded_runs import finished
-
-SSH = """#!/bin/sh
-# Runs the last word, as sshd would. The host is the word before; the connection to the box is cut twice.
-for word; do host=$command command=$word; done
-case $host in
-user@box)
-    echo x >> {calls}
-    case $(wc -l < {calls}) in
-    1) sh -c "$command" | {{ dd bs=1 count=300 2> /dev/null; kill $$; }} ;;
-    3) sh -c "$command" | {{ dd bs=1 count=1500 2> /dev/null; kill $$; }} ;;
-    esac
-    exec sh -c "$command" ;;
-*)
-    echo "debug1: noise" >&2
-    echo "ssh: connect to host $host port 22: No route to host" >&2
-    exit 255 ;;
-esac
-"""
+from tests.support.standin_ssh import reachable_host, write_settings
 
 
 @pytest.fixture
 def there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The home of `user@box`, in which one run has finished; `gone` is a host that is off."""
-    monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.01)
-    ssh = tmp_path / "ssh"
-    ssh.write_text(SSH.format(calls=shlex.quote(str(tmp_path / "calls"))))
-    ssh.chmod(0o755)
-    home = tmp_path / "there"
-    python = f"PYTHONPATH={ROOT} TRTBENCH_HOME={home} {sys.executable} -m runner.cli.main"
-    write_settings(
-        {"host": "user@box", "command": python, "ssh": [str(ssh)]}, {"host": "gone", "ssh": [str(ssh)]}
-    )
-    return home
-
-
-def write_settings(*hosts: object) -> None:
-    paths.settings_file().parent.mkdir(parents=True, exist_ok=True)
-    paths.settings_file().write_text(yaml.safe_dump({"hosts": list(hosts)}))
+    return reachable_host(tmp_path, monkeypatch)
 
 
 def test_runs_of_a_host_are_listed_and_exported(
@@ -86,7 +49,7 @@ def test_runs_of_a_host_are_listed_and_exported(
     [
         (["--host", "-oProxyCommand=x", "ls"], "is not the name of a host"),
         (["--host", "a b", "ls"], "is not the name of a host"),
-        (["--host", "box", "sweeps", "ls"], "this command does not take --host; ls, attach"),
+        (["--host", "box", "trash", "ls"], "this command does not take --host; ls, attach"),
     ],
 )
 def test_a_wrong_host_is_one_sentence(

@@ -1,0 +1,104 @@
+"""`--host` and sweeps: those of another machine are listed and followed."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from runner.cli import fleet_sweeps
+from runner.cli.main import build_parser, main
+from runner.fleet.fleet import Fleet, HostView
+from runner.fleet.link import LinkState
+from runner.fleet.machine import Machine
+from runner.fleet.wire import Listing
+from runner.plan.plan import SweepMembership
+from runner.sweep.directory import AnyLogEntry, SweepBegun, SweepEnded
+from runner.sweep.spec import Slot
+from runner.util import paths
+from runner.util.exit_codes import ExitCode
+from tests.support.standin_ssh import reachable_host
+from tests.support.sweeps import LARGE, SMALL, recorded, settled, started, sweep_of, written
+
+REPEATS = 2
+
+
+def measure(letters: str, *, latency_ms: float = 10.0) -> Path:
+    """The directory of a finished sweep of two cells, of which the second one is slower."""
+    name = f"20260101T000000Z_tiny_{letters}"
+    entries: list[AnyLogEntry] = [SweepBegun(wall=1e9)]
+    for number, slot in enumerate(Slot(cell, repeat) for repeat in range(REPEATS) for cell in range(2)):
+        run = f"20260101T00000{number}Z_tiny_{number}{letters[:3]}"
+        place = SweepMembership(sweep=name, cell=slot.cell, repeat=slot.repeat)
+        latencies = [latency_ms * (1 + slot.cell) + step / 100 for step in range(5)]
+        recorded(run, {SMALL: latencies, LARGE: latencies}, wall=1e9 + number, place=place)
+        entries += [started(slot, run, SMALL, LARGE), settled(slot, run, small="done", large="done")]
+    entries.append(SweepEnded(wall=1e9 + 60, status="finished"))
+    return written(sweep_of(2, repeat=REPEATS), *entries).rename(paths.sweeps_dir() / name)
+
+
+class Machines:
+    """This machine, and the box with a sweep."""
+
+    def __init__(
+        self, there: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        self._there, self._monkeypatch, self._capsys = there, monkeypatch, capsys
+
+    def on_box(self, *words: str) -> str:
+        """What a command prints that is typed on the box."""
+        with self._monkeypatch.context() as patch:
+            patch.setenv("TRTBENCH_HOME", str(self._there))
+            assert main(words) == ExitCode.OK
+        return self._capsys.readouterr().out
+
+    def measure_on_box(self, letters: str) -> Path:
+        with self._monkeypatch.context() as patch:
+            patch.setenv("TRTBENCH_HOME", str(self._there))
+            return measure(letters)
+
+    def over_ssh(self, *words: str) -> str:
+        """What the same command prints that is typed here, with `--host`."""
+        assert main(["--host", "user@box", *words]) == ExitCode.OK
+        return self._capsys.readouterr().out
+
+
+@pytest.fixture
+def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Machines:
+    both = Machines(reachable_host(tmp_path, monkeypatch), monkeypatch, capsys)
+    both.measure_on_box("5c61").with_name("20260101T000000Z_broken_0001").mkdir()
+    return both
+
+
+def test_sweeps_of_a_host_are_listed_as_there(machines: Machines, capsys: pytest.CaptureFixture[str]) -> None:
+    own, listed = (
+        out.splitlines() for out in (machines.on_box("sweeps", "ls"), machines.over_ssh("sweeps", "ls"))
+    )
+    assert own[1].startswith("5c61  finished  tiny  8/8")
+    assert [line.replace("HOST      ", "").replace("user@box  ", "") for line in listed[:2]] == own[:2]
+    assert listed[2] == f"user@box: {own[2]}"
+    entry = json.loads(machines.on_box("sweeps", "ls", "--json"))
+    assert main(["--host", "user@box,gone", "sweeps", "ls", "--json"]) == ExitCode.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert json.loads(out) == entry | {"from": "user@box"}
+    assert "gone: ssh: connect to host gone" in err
+
+
+def test_host_that_cannot_list_its_sweeps_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    class OldFleet(Fleet):
+        def views(self) -> list[HostView]:
+            machine = Machine("bench01", 8, 0.5, [], "no driver", [])
+            return [HostView("box", LinkState(), "0.0.9", Listing(machine, []), 1.0)]
+
+    arguments = build_parser().parse_args(["sweeps", "ls"])
+    assert fleet_sweeps.list_sweeps(OldFleet([]), arguments) == ExitCode.BAD_INPUT
+    out, err = capsys.readouterr()
+    assert out == "no sweeps\n"
+    assert "box: trtbench-tui 0.0.9 there is too old to list sweeps: install" in err
+
+
+def test_attach_shows_the_sweep_that_no_run_is_named_like(machines: Machines) -> None:
+    shown = machines.over_ssh("attach", "5c61", "--headless")
+    assert shown == machines.on_box("attach", "5c61", "--headless")
+    assert "8 of 8 measurements done" in shown
