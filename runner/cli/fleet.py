@@ -27,7 +27,8 @@ from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from runner.fleet.fleet import Fleet, FoundRun
+    from runner.fleet.fleet import Fleet
+    from runner.fleet.found import FoundRun
     from runner.history.run_entry import RunEntry
 
 ALL = 20_000

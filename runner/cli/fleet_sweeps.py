@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
-    from runner.fleet.fleet import Fleet, FoundSweep
+    from runner.fleet.fleet import Fleet
+    from runner.fleet.found import FoundSweep
     from runner.sweep.sweep_list import ListedSweep
 
 _BEGIN_S = 20.0

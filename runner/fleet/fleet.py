@@ -9,14 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from runner.fleet.found import FoundRun, FoundSweep
 from runner.fleet.hosts import short_name
 from runner.fleet.link import Link, LinkState, LinkStatus
-from runner.fleet.mirror import Mirror, folder_of, mirror_dir, remove_unused
+from runner.fleet.mirror import Mirror, folder_of, remove_unused
 from runner.fleet.remote_host import LIST_EVERY_S, RemoteHost, ResumeState, StopState
-from runner.fleet.wire import Listing, RemoteRun, sweep_of_key
-from runner.history.ordering import SORTS
-from runner.history.run_entry import RunEntry
-from runner.history.sweep_fold import SweepFold, fold_runs, fold_sweep, sweep_totals
+from runner.fleet.wire import Listing, sweep_of_key
+from runner.history.sweep_fold import fold_sweep
 from runner.profile.settings import FleetHost
 from runner.sweep.sweep_files import COPIES
 from runner.util.errors import UserError
@@ -24,6 +23,8 @@ from runner.util.errors import UserError
 POLL_S = 0.05
 FIRST_ANSWER_S = 60.0
 """how long a command waits for the list of a host, and for a new connection after a cut"""
+_AHEAD = 16
+"""copies that are made at the same time"""
 _LOOK_S, _FEW = 0.5, 20
 """how often the end of a run is looked for, and the number of ended runs in these lists"""
 STOP_S = 90.0
@@ -42,49 +43,6 @@ class HostView:
     """the last one that arrived, also while there is no connection; None: none yet"""
     age_s: float | None
     """seconds since it arrived"""
-
-
-@dataclass(frozen=True)
-class FoundRun:
-    """A run of a host."""
-
-    host: str
-    run: RemoteRun
-
-    @property
-    def id(self) -> str:
-        return self.run.run
-
-    @property
-    def entry(self) -> RunEntry:
-        """The row of the list; its directory is that of the copy, which may not exist."""
-        fields = {name: getattr(self.run, name) for name in self.run.__struct_fields__ if name != "where"}
-        return RunEntry(**fields, run_dir=mirror_dir(self.host, self.id))
-
-
-@dataclass(frozen=True)
-class FoundSweep:
-    """The listed runs of a sweep or a tuning of a host, as one row."""
-
-    host: str
-    entry: SweepFold
-    runs: tuple[FoundRun, ...]
-
-    @property
-    def id(self) -> str:
-        return self.entry.run
-
-
-def fold_host(host: str, runs: Sequence[RemoteRun]) -> list[FoundRun | FoundSweep]:
-    """Return the runs of a host, newest first; those of a sweep are one row."""
-    found = {run.id: run for run in (FoundRun(host, run) for run in runs)}
-    entries = [run.entry for run in found.values()]
-    return [
-        FoundSweep(host, entry, tuple(found[run.run] for run in entry.runs))
-        if isinstance(entry, SweepFold)
-        else found[entry.run]
-        for entry in fold_runs(entries, sweep_totals(entries), SORTS[0])
-    ]
 
 
 class Fleet:
@@ -261,6 +219,25 @@ class Fleet:
         if not mirror.has_plan():
             raise UserError(f"{name}: not a run that this version can read")
         return mirror.run_dir
+
+    def copy_all(
+        self,
+        wanted: Sequence[tuple[str, str]],
+        *,
+        whole: bool,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[Path] | None:
+        """Return the directories of several copies, as `copy` does; `wanted` has the host and run of each."""
+        copies = []
+        for index, (host, run) in enumerate(wanted):
+            if index % _AHEAD == 0:  # these arrive while the first of them is waited for
+                for ahead in wanted[index : index + _AHEAD]:
+                    self.follow(*ahead)
+            copied = self.copy(host, run, whole=whole, is_cancelled=is_cancelled)
+            if copied is None:
+                return None
+            copies.append(copied)
+        return copies
 
     def stop_and_wait(self, found: FoundRun, by: str) -> str:
         """Stop a run and wait for its end; return its status.

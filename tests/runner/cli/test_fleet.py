@@ -8,7 +8,8 @@ import pytest
 
 from runner.cli import fleet as command
 from runner.cli.main import build_parser
-from runner.fleet.fleet import Fleet, FoundRun
+from runner.fleet.fleet import Fleet
+from runner.fleet.found import FoundRun
 from runner.fleet.wire import RemoteRun
 from runner.plan.plan import SweepMembership
 

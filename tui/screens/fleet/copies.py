@@ -59,17 +59,14 @@ class Copies:
         whole: bool,
         then: Callable[[list[Path]], None],
     ) -> None:
-        screen, directories = self._screen, list[Path]()
+        screen = self._screen
         try:
-            for host, run in wanted:
-                found = fleet.copy(host, run, whole=whole, is_cancelled=lambda: not screen.is_attached)
-                if found is None:
-                    return
-                directories.append(found)
+            copies = fleet.copy_all(wanted, whole=whole, is_cancelled=lambda: not screen.is_attached)
         except UserError as error:
             screen.call_later(self._end, partial(screen.app.notify_error, error))
         else:
-            screen.call_later(self._end, partial(then, directories))
+            if copies is not None:
+                screen.call_later(self._end, partial(then, copies))
 
     def _end(self, report: Callable[[], None]) -> None:
         self.note = ""

@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from runner.fleet.fleet import FoundRun, FoundSweep, HostView, fold_host
+from runner.fleet.fleet import HostView
+from runner.fleet.found import FoundRun, FoundSweep, fold_host
 from runner.fleet.link import LinkStatus
 from runner.fleet.machine import GpuNow, Machine, Use, gpu_use
 from runner.history.run_list import cause_of, format_gpus

@@ -12,7 +12,8 @@ from textual.binding import BindingType
 from textual.containers import Vertical
 
 from runner.cli.places import FleetPlace
-from runner.fleet.fleet import FoundRun, FoundSweep, HostView
+from runner.fleet.fleet import HostView
+from runner.fleet.found import FoundRun, FoundSweep
 from runner.fleet.wire import sweep_key
 from runner.history import run_feed
 from runner.run.liveness import host_name

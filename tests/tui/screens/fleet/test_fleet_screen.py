@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,7 +11,8 @@ import pytest
 from textual.pilot import Pilot
 
 from runner.cli.places import FleetPlace
-from runner.fleet.fleet import Fleet, FoundRun, FoundSweep, HostView
+from runner.fleet.fleet import Fleet, HostView
+from runner.fleet.found import FoundRun, FoundSweep
 from runner.fleet.link import LinkState, LinkStatus
 from runner.fleet.machine import GpuNow, Machine, Use
 from runner.fleet.remote_host import StopState
@@ -178,12 +179,16 @@ class FakeFleet(Fleet):
         self.asked.append(("stop", host, run))
         return StopState(by, answer="the disk is full")
 
-    def copy(
-        self, host: str, run: str, *, whole: bool, is_cancelled: Callable[[], bool] = lambda: False
-    ) -> Path | None:
-        if run == RUNS[2].run:
+    def copy_all(
+        self,
+        wanted: Sequence[tuple[str, str]],
+        *,
+        whole: bool,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[Path]:
+        if RUNS[2].run in dict(wanted).values():
             raise UserError("it was deleted there")
-        return Path("/copies") / run[-4:]
+        return [Path("/copies") / run[-4:] for _, run in wanted]
 
 
 class FleetApp(RecordingApp):

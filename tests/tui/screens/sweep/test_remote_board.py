@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
@@ -45,12 +45,17 @@ class FakeFleet(Fleet):
         self.asked.append(("resume", host, run, failed_too))
         return ResumeState(failed_too, answer="the disk is full")
 
-    def copy(
-        self, host: str, run: str, *, whole: bool, is_cancelled: Callable[[], bool] = lambda: False
-    ) -> Path:
-        copied = paths.fleet_dir() / "copied" / run[-4:]
-        copied.mkdir(parents=True, exist_ok=True)
-        return copied
+    def copy_all(
+        self,
+        wanted: Sequence[tuple[str, str]],
+        *,
+        whole: bool,
+        is_cancelled: Callable[[], bool] = lambda: False,
+    ) -> list[Path]:
+        copies = [paths.fleet_dir() / "copied" / run[-4:] for _, run in wanted]
+        for copied in copies:
+            copied.mkdir(parents=True, exist_ok=True)
+        return copies
 
 
 class RemoteApp(RecordingApp):
