@@ -58,7 +58,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         "sides",
         metavar="SIDE",
         nargs="+",
-        help="two or more: a run each, repeats (7f3a,19bc) or a filter; or one sweep",
+        help="two or more: a run each, repeats (7f3a,19bc) or a filter; or one sweep for its cells",
     )
     compare.add_argument(
         "--metric",

@@ -8,7 +8,7 @@ from __future__ import annotations
 import argparse
 import math
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,10 +86,10 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
 
 def _list(fleet: Fleet, arguments: argparse.Namespace) -> int:
     from runner.cli.history import list_runs
+    from runner.fleet.fleet import check_disk_unused
     from runner.history.sweep_fold import SweepFold
 
-    if arguments.disk:
-        raise UserError("--disk is not known of other machines", hint="`ssh HOST trtbench-tui ls --disk`")
+    check_disk_unused(" ".join(arguments.filter), asked=arguments.disk or arguments.sort == "disk")
     found = {run.entry.run_dir: run for run in fleet.runs()}
     entries = sorted(
         (run.entry for run in found.values()), key=lambda entry: (entry.started, entry.run), reverse=True
@@ -125,7 +125,7 @@ def _copy_named(fleet: Fleet, arguments: argparse.Namespace, on_hosts: OnHosts) 
     Return the copy of the sweep that the command watches; None: it does something else.
     """
     if on_hosts == "sides":
-        arguments.sides = [_side(fleet, side) for side in arguments.sides]
+        arguments.sides = _sides(fleet, arguments.sides)
     elif on_hosts == "side":
         arguments.run = _side(fleet, arguments.run) if arguments.run is not None else None
     elif on_hosts == "show sweep":
@@ -152,10 +152,46 @@ def _sweep(fleet: Fleet, name: str) -> Path | None:
     return fleet_sweeps.copy(fleet, found)
 
 
+def _sides(fleet: Fleet, sides: list[str]) -> list[str]:
+    """Return the sides of a comparison with directories instead of names.
+
+    A single one is a sweep, whose cells are the sides; without such a sweep there, it may be one of here.
+    """
+    from runner.compare.sides import sides_of_sweep
+
+    if len(sides) != 1:
+        return [_side(fleet, side) for side in sides]
+    try:
+        sweep = fleet.find_sweep(sides[0])
+    except UserError:
+        return sides
+    found = {run.id: run for run in sweep.runs}
+    cells = sides_of_sweep(sweep.id, [run.entry for run in sweep.runs])
+    return [_copied_side(fleet, [found[entry.run] for entry in cell]) for cell in cells]
+
+
 def _side(fleet: Fleet, side: str) -> str:
-    """Return a side of a comparison with directories instead of names; a run may also be one of here."""
+    """Return a side of a comparison with directories instead of names; its runs may also be of here."""
+    from runner.compare.sides import runs_of_side
+
+    if fleet.is_filter(side):
+        try:
+            found = fleet.find_finished(side)
+        except UserError as unknown:
+            try:
+                return ",".join(map(str, runs_of_side(side)))
+            except UserError:
+                raise unknown from None
+        return _copied_side(fleet, found)
     names = [name.strip() for name in side.split(",")]
     return ",".join(str(_copied_or_own(fleet, name)) for name in names)
+
+
+def _copied_side(fleet: Fleet, runs: Sequence[FoundRun]) -> str:
+    """Copy runs; return them as a side of a comparison."""
+    copies = fleet.copy_all([(run.host, run.id) for run in runs], whole=True)
+    assert copies is not None, "nothing cancels it"
+    return ",".join(map(str, copies))
 
 
 def _copied_or_own(fleet: Fleet, name: str) -> Path:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from runner.compare.conditions import conditions_of
 from runner.history.lookup import find_run
@@ -27,6 +28,9 @@ from runner.state.run import RunState
 from runner.stats.intervals import Interval
 from runner.util.errors import UserError
 from runner.util.files import read_file
+
+if TYPE_CHECKING:
+    from runner.history.run_entry import RunEntry
 
 
 @dataclass
@@ -178,22 +182,39 @@ def side_label(index: int) -> str:
 
 
 def _cells(names: Sequence[str]) -> list[list[Path]]:
-    """Return the finished runs of each cell of a sweep, in the order of cells and repeats."""
+    """Return the runs of each cell of a sweep that is named alone."""
     from runner.history import sweep_lookup
 
-    hint = "`trtbench-tui compare A B`: each side is one run or several; or name one sweep with several cells"
     try:
         sweep = sweep_lookup.find_sweep(names[0]).name if names else ""
     except UserError:
         sweep = ""
-    cells: dict[int, list[tuple[int, Path]]] = {}
-    for entry in sweep_lookup.runs_of_sweep(sweep) if sweep else ():
-        if entry.sweep is not None and entry.status == "finished":
-            cells.setdefault(entry.sweep.cell, []).append((entry.sweep.repeat, entry.run_dir))
+    cells = sides_of_sweep(sweep, sweep_lookup.runs_of_sweep(sweep) if sweep else ())
+    return [[entry.run_dir for entry in cell] for cell in cells]
+
+
+def sides_of_sweep(sweep: str, runs: Iterable[RunEntry]) -> list[list[RunEntry]]:
+    """Return the finished runs of each cell, in the order of cells and repeats: each cell is a side.
+
+    Args:
+        sweep: its id; empty: what is compared is no sweep.
+        runs: the runs of the sweep.
+
+    Raises:
+        UserError: fewer than two cells have a finished run.
+    """
+    finished = [(run.sweep, run) for run in runs if run.sweep is not None and run.status == "finished"]
+    cells: dict[int, list[RunEntry]] = {}
+    for place, run in sorted(finished, key=lambda one: (one[0].cell, one[0].repeat, one[1].run)):
+        cells.setdefault(place.cell, []).append(run)
     if len(cells) < 2:
         few = f"; sweep {sweep} has {len(cells)} with finished runs" if sweep else ""
-        raise UserError(f"a comparison needs two sides{few}", hint=hint)
-    return [[run_dir for _, run_dir in sorted(cells[cell])] for cell in sorted(cells)]
+        raise UserError(
+            f"a comparison needs two sides{few}",
+            hint="`trtbench-tui compare A B`: each side is one run or several; or name one sweep with several"
+            " cells",
+        )
+    return list(cells.values())
 
 
 def runs_of_side(name: str) -> list[Path]:
@@ -202,7 +223,7 @@ def runs_of_side(name: str) -> list[Path]:
     Raises:
         UserError: a run does not exist, or a filter matches no run.
     """
-    if ":" in name and not os.path.exists(name):
+    if is_filter(name):
         return _filtered(name)
     parts = [part.strip() for part in name.split(",")]
     if not all(parts):
@@ -210,14 +231,29 @@ def runs_of_side(name: str) -> list[Path]:
     return [find_run(part) for part in parts]
 
 
+def is_filter(name: str) -> bool:
+    """Check whether a side is a filter of the list of runs, and not the names or directories of runs."""
+    return ":" in name and not os.path.exists(name)
+
+
 def _filtered(text: str) -> list[Path]:
-    from runner.history.query import filter_entries
     from runner.history.reader import read_entries
 
-    found = [entry for entry in filter_entries(read_entries(), text) if entry.status == "finished"]
+    found = finished_runs(read_entries(), text)
     if not found:
         raise UserError(
             f"no finished run matches {text!r}",
             hint=f"`trtbench-tui ls --filter {text!r}` shows the matching runs",
         )
-    return [entry.run_dir for entry in reversed(found)]
+    return [entry.run_dir for entry in found]
+
+
+def finished_runs(entries: Iterable[RunEntry], text: str) -> list[RunEntry]:
+    """Return the finished ones of the runs that match a filter, in reverse order: the oldest first.
+
+    Raises:
+        UserError: the filter is invalid.
+    """
+    from runner.history.query import filter_entries
+
+    return [entry for entry in filter_entries(entries, text) if entry.status == "finished"][::-1]

@@ -9,13 +9,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
+from runner.compare.sides import finished_runs, is_filter
 from runner.fleet.found import FoundRun, FoundSweep
 from runner.fleet.hosts import short_name
 from runner.fleet.link import Link, LinkState, LinkStatus
 from runner.fleet.mirror import Mirror, folder_of, remove_unused
 from runner.fleet.remote_host import LIST_EVERY_S, RemoteHost, ResumeState, StopState
 from runner.fleet.wire import Listing, sweep_of_key
+from runner.history.query import needs_disk
 from runner.history.sweep_fold import fold_sweep
+from runner.history.sweep_lookup import FILTER
 from runner.profile.settings import FleetHost
 from runner.sweep.sweep_files import COPIES
 from runner.util.errors import UserError
@@ -159,10 +162,13 @@ class Fleet:
     def find_sweep(self, name: str) -> FoundSweep:
         """Find a sweep that has runs by `[HOST:]` and `last`, its id, or a unique part of its id.
 
+        The id may be written as the term of a filter, `sweep:5c61`.
+
         Raises:
             UserError: none or several match.
         """
         host, wanted = self._split(name)
+        wanted = wanted.removeprefix(FILTER)
         by_sweep: dict[tuple[str, str], list[FoundRun]] = {}
         for run in self.runs():
             if run.run.sweep is not None and host in ("", run.host):
@@ -178,6 +184,28 @@ class Fleet:
         exact = [sweep for sweep in sweeps.values() if sweep.id == wanted or sweep.id.endswith(f"_{wanted}")]
         found = exact or [sweep for sweep in sweeps.values() if wanted and wanted in sweep.id]
         return _single(found, name, "sweep", host or ", ".join(self.hosts))
+
+    def is_filter(self, side: str) -> bool:
+        """Check whether a side of a comparison is a filter of the list of runs, and names no runs."""
+        return any(is_filter(self._split(name)[1]) for name in side.split(","))
+
+    def find_finished(self, text: str) -> list[FoundRun]:
+        """Find the finished runs that match `[HOST:]` and a filter of the list of runs, oldest first.
+
+        Raises:
+            UserError: the filter is invalid, or no run matches.
+        """
+        host, wanted = self._split(text)
+        check_disk_unused(wanted)
+        newest_first = sorted(self.runs(), key=lambda run: (run.run.started, run.id), reverse=True)
+        found = {run.entry.run_dir: run for run in newest_first if host in ("", run.host)}
+        matching = finished_runs([run.entry for run in found.values()], wanted)
+        if not matching:
+            raise UserError(
+                f"no finished run of {host or ', '.join(self.hosts)} matches {wanted!r}",
+                hint=f"`trtbench-tui --host {host or 'HOST'} ls --filter {wanted!r}` shows the matching runs",
+            )
+        return [found[entry.run_dir] for entry in matching]
 
     def _split(self, name: str) -> tuple[str, str]:
         """Split `HOST:RUN`; a host may be written without its user."""
@@ -331,6 +359,18 @@ def _is_open_question(view: HostView) -> bool:
 
 def _why_unlisted(view: HostView) -> str:
     return view.link.reason or "no answer"
+
+
+def check_disk_unused(text: str, *, asked: bool = False) -> None:
+    """Refuse a filter that needs the disk usage of runs, which their machines do not send.
+
+    Raises:
+        UserError: it does, or something else does (`asked`).
+    """
+    if asked or needs_disk(text):
+        raise UserError(
+            "the disk usage of runs of other machines is not known", hint="`ssh HOST trtbench-tui ls --disk`"
+        )
 
 
 @contextmanager

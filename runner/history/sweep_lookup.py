@@ -16,8 +16,14 @@ if TYPE_CHECKING:
     from runner.history.run_entry import RunEntry
 
 
+FILTER = "sweep:"
+"""the key of the term of a filter that names a sweep"""
+
+
 def find_sweep(name: str) -> Path:
     """Find a sweep by `last`, its id, a unique part of its id, or its directory.
+
+    An id may be written as the term of a filter, `sweep:5c61`.
 
     Raises:
         UserError: none or several match.
@@ -26,6 +32,7 @@ def find_sweep(name: str) -> Path:
     with contextlib.suppress(OSError):  # a name may be longer than a file name can be
         if (as_path / layout.SWEEP).is_file():
             return as_path.resolve()
+    name = name.removeprefix(FILTER)
     known = list_sweeps() if name else []  # an empty name is part of every id
     if name == "last" and known:
         return known[0]

@@ -1,4 +1,4 @@
-"""`--host` and sweeps: those of another machine are listed and followed."""
+"""`--host` and sweeps: those of another machine are listed, followed, exported and compared."""
 
 from __future__ import annotations
 
@@ -102,3 +102,32 @@ def test_attach_shows_the_sweep_that_no_run_is_named_like(machines: Machines) ->
     shown = machines.over_ssh("attach", "5c61", "--headless")
     assert shown == machines.on_box("attach", "5c61", "--headless")
     assert "8 of 8 measurements done" in shown
+
+
+def test_runs_of_a_sweep_are_exported_as_there(machines: Machines) -> None:
+    words = ("export", "sweep:5c61", "--format", "csv")
+    exported = machines.over_ssh(*words)
+    assert exported == machines.on_box(*words)
+    assert len(exported.splitlines()) > 2 * REPEATS
+    assert not paths.runs_dir().exists()
+
+
+def test_cells_of_a_sweep_are_compared_as_there(machines: Machines) -> None:
+    compared = machines.over_ssh("compare", "box:sweep:5c61")
+    assert compared == machines.on_box("compare", "5c61")
+    assert "2 runs" in compared
+
+
+def test_sweep_of_a_host_is_compared_with_an_own_one(machines: Machines) -> None:
+    measure("7d02", latency_ms=20.0)
+    compared = json.loads(machines.over_ssh("compare", "sweep:5c61", "sweep:7d02", "--json"))
+    assert [[run[-3:] for run in side["runs"]] for side in compared["sides"]] == [["5c6"] * 4, ["7d0"] * 4]
+
+
+def test_filter_that_cannot_match_is_one_sentence(
+    machines: Machines, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--host", "user@box", "export", "sweep:ffff", "--format", "csv"]) == ExitCode.BAD_INPUT
+    assert "no finished run of user@box matches 'sweep:ffff'" in capsys.readouterr().err
+    assert main(["--host", "user@box", "ls", "--filter", "disk:>1G"]) == ExitCode.BAD_INPUT
+    assert "the disk usage of runs of other machines is not known" in capsys.readouterr().err

@@ -211,7 +211,7 @@ class TestNumbers:
                 values = some(level * 1.01**at, seed=10 * cell + index)
                 run({1: values}, name=f"{letter}00{index}", sweep=place, second=at)
         assert compared("a000,a001,a002,a003", "b000,b001,b002,b003") == compared(SWEEP)
-        (pair,) = compared(SWEEP).pairs
+        (pair,) = compared("sweep:77aa").pairs
         assert pair.method.startswith("4 and 4 runs of the same sessions")
         headline = pair.configurations[0].headline
         assert headline is not None
