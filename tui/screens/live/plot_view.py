@@ -131,8 +131,8 @@ def make_title(
     return f"{title} · {plural(total, 'outlier')}: {count_phrase(len(outliers), total)}{named}"
 
 
-def _lines(configuration: ConfigurationState) -> tuple[tuple[str, float], ...]:
-    latency = configuration.latency
+def histogram_lines(latency: Sample) -> tuple[tuple[str, float], ...]:
+    """Return the vertical lines of a histogram: median, mean, and p95 if there are enough values."""
     if latency.n < 2:
         return ()
     lines = [("p50", latency.percentile(50)), ("mean", latency.mean)]
@@ -247,7 +247,7 @@ def _histogram(configuration: ConfigurationState) -> HistogramData:
     limit = outlier_fence(latency)
     high = latency.maximum if limit is None else min(latency.maximum, limit)
     return HistogramData(
-        n=latency.n, low=latency.minimum, high=high, lines=_lines(configuration), latency=latency
+        n=latency.n, low=latency.minimum, high=high, lines=histogram_lines(latency), latency=latency
     )
 
 

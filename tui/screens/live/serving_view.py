@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from runner.history.run_feed import Feed
 from runner.state.configuration import ConfigurationState
-from runner.state.serving import EngineLog
 from runner.util.formatting import duration
 from tui.plots.axes import round_seconds
 from tui.plots.histogram import HistogramData
@@ -15,7 +14,7 @@ from tui.plots.latency import LatencyPlotData
 from tui.plots.prefill_generation import SplitData
 from tui.screens.live import plot_view
 from tui.screens.live.in_flight_panel import InFlightView
-from tui.screens.live.latency_numbers import MIN_FOR_P95, LatencyNumbers
+from tui.screens.live.latency_numbers import LatencyNumbers
 from tui.screens.live.latency_panel import LatencyPlot
 from tui.screens.live.plot_view import PlotMode
 from tui.screens.live.progress_lines import ProgressView
@@ -96,8 +95,9 @@ def make_plot(
         return SplitData(empty="no split: in flight, inputs and outputs share an iteration")
     if mode == "histogram":
         high = latency.percentile(99.5) if latency.n else 0.0
+        lines = plot_view.histogram_lines(latency)
         return HistogramData(
-            n=latency.n, low=latency.minimum, high=high, lines=_lines(engine), empty=empty, latency=latency
+            n=latency.n, low=latency.minimum, high=high, lines=lines, empty=empty, latency=latency
         )
     if not latency.n:
         return LatencyPlotData(empty)
@@ -116,14 +116,6 @@ def make_title(mode: PlotMode, plot: LatencyPlot, configuration: ConfigurationSt
     serving = configuration.serving
     assert serving is not None
     return TITLES[mode] + plot_view.axis_note(plot, serving.engine.latency)
-
-
-def _lines(engine: EngineLog) -> tuple[tuple[str, float], ...]:
-    latency = engine.latency
-    if latency.n < 2:
-        return ()
-    lines = [("p50", latency.percentile(50)), ("mean", latency.mean)]
-    return (*lines, *([("p95", latency.percentile(95))] if latency.n >= MIN_FOR_P95 else []))
 
 
 def make_numbers(configuration: ConfigurationState, empty: str) -> LatencyNumbers:
