@@ -5,11 +5,7 @@ Each metric is an object with its unit, its mean `avg` and percentiles; the unit
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from runner.engines.imported import ImportedRun
 from runner.engines.imported_files import SourceFile
-from runner.engines.interface import Importer
 from runner.engines.serving_results import benchmark, json_fields
 from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
 from runner.engines.serving_results.json_fields import Data
@@ -176,13 +172,4 @@ def _remarks(data: Data, place: str) -> list[str]:
     return found
 
 
-def _make_runs(files: Sequence[ForeignFile], _: Sequence[int]) -> list[ImportedRun]:
-    return benchmark.make_runs(ENGINE, PROGRAM, files)
-
-
-IMPORTER = Importer(
-    accepts="of AIPerf profile_export_aiperf.json",
-    read=read,
-    make_runs=_make_runs,
-    explain_failure=lambda _: "",
-)
+IMPORTER = benchmark.make_importer(ENGINE, PROGRAM, read, "of AIPerf profile_export_aiperf.json")

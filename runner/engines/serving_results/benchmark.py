@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from runner import events as ev
 from runner.engines.imported import ImportedRun, safe_name, started
 from runner.engines.imported_files import SourceFile
+from runner.engines.interface import Importer
 from runner.metrics.metric import Metric, imported_key
 from runner.metrics.serving import MEAN_INPUT, MEAN_OUTPUT, REPORTED_BY, REQUESTS
 from runner.plan.plan import UNKNOWN_CONCURRENCY, Configuration
@@ -80,6 +81,17 @@ def reject_incomplete(benchmark: ForeignBenchmark, program: str) -> ForeignBench
                 hint="give the result of a benchmark that generated tokens and finished requests",
             )
     return benchmark
+
+
+def make_importer(
+    engine: str, program: str, read: Callable[[SourceFile], ForeignFile | None], accepts: str
+) -> Importer:
+    """Return the importer of a program; the arguments are as in `make_runs` and `Importer`."""
+
+    def runs(files: Sequence[ForeignFile], _: Sequence[int]) -> list[ImportedRun]:
+        return make_runs(engine, program, files)
+
+    return Importer(accepts=accepts, read=read, make_runs=runs, explain_failure=lambda _: "")
 
 
 def make_runs(engine: str, program: str, files: Sequence[ForeignFile]) -> list[ImportedRun]:

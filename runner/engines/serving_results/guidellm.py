@@ -8,11 +8,9 @@ out warm-up and cool-down.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from runner.engines.imported import ImportedRun
 from runner.engines.imported_files import SourceFile
-from runner.engines.interface import Importer
 from runner.engines.serving_results import benchmark, json_fields
 from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
 from runner.engines.serving_results.json_fields import Data
@@ -185,13 +183,4 @@ def _remarks(totals: Data, kind: str, concurrency: int, place: str) -> list[str]
     return found
 
 
-def _make_runs(files: Sequence[ForeignFile], _: Sequence[int]) -> list[ImportedRun]:
-    return benchmark.make_runs(ENGINE, PROGRAM, files)
-
-
-IMPORTER = Importer(
-    accepts="of GuideLLM benchmarks.json",
-    read=read,
-    make_runs=_make_runs,
-    explain_failure=lambda _: "",
-)
+IMPORTER = benchmark.make_importer(ENGINE, PROGRAM, read, "of GuideLLM benchmarks.json")

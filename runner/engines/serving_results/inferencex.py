@@ -9,11 +9,8 @@ lengths that were asked for; it states neither the number of requests nor the du
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
-from runner.engines.imported import ImportedRun
 from runner.engines.imported_files import SourceFile
-from runner.engines.interface import Importer
 from runner.engines.serving_results import benchmark, json_fields
 from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
 from runner.engines.serving_results.json_fields import Data, Mapped
@@ -141,13 +138,4 @@ def _rates(row: Data, total: int, decoding: int, place: str) -> dict[Metric, flo
     return found
 
 
-def _make_runs(files: Sequence[ForeignFile], _: Sequence[int]) -> list[ImportedRun]:
-    return benchmark.make_runs(ENGINE, PROGRAM, files)
-
-
-IMPORTER = Importer(
-    accepts="of InferenceX the rows in agg_*.json",
-    read=read,
-    make_runs=_make_runs,
-    explain_failure=lambda _: "",
-)
+IMPORTER = benchmark.make_importer(ENGINE, PROGRAM, read, "of InferenceX the rows in agg_*.json")

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from runner.metrics import request_latency as latency
+from runner.metrics import serving
 from runner.metrics.metric import Metric
 from runner.metrics.serving import MEAN_INPUT, MEAN_OUTPUT
 from runner.plan.plan import UNKNOWN_CONCURRENCY
@@ -22,6 +24,27 @@ class Mapped:
     metric: Metric
     factor: float = 1.0
     """the metric's unit in units of the field: 1000 for seconds that become milliseconds"""
+
+
+RATES = (
+    Mapped("completed", serving.REQUESTS),
+    Mapped("duration", serving.DURATION, 1000),
+    Mapped("request_throughput", serving.REQUESTS_PER_SEC),
+    Mapped("output_throughput", serving.OUTPUT_TOKENS_PER_SEC),
+)
+TOKEN_TIMES = (
+    Mapped("mean_ttft_ms", latency.TTFT),
+    Mapped("median_ttft_ms", latency.TTFT_P50),
+    Mapped("p90_ttft_ms", latency.TTFT_P90),
+    Mapped("p95_ttft_ms", latency.TTFT_P95),
+    Mapped("p99_ttft_ms", latency.TTFT_P99),
+    Mapped("mean_tpot_ms", latency.INTER_TOKEN),
+    Mapped("median_tpot_ms", latency.INTER_TOKEN_P50),
+    Mapped("p90_tpot_ms", latency.INTER_TOKEN_P90),
+    Mapped("p95_tpot_ms", latency.INTER_TOKEN_P95),
+    Mapped("p99_tpot_ms", latency.INTER_TOKEN_P99),
+)
+"""fields that vLLM and SGLang name alike, times in ms"""
 
 
 def number_at(data: Mapping[str, object], field: str, place: str) -> float | None:

@@ -7,11 +7,8 @@ Times are milliseconds, `duration` is in seconds. `tpot` is the mean of a reques
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 
-from runner.engines.imported import ImportedRun
 from runner.engines.imported_files import SourceFile
-from runner.engines.interface import Importer
 from runner.engines.serving_results import benchmark, json_fields
 from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
 from runner.engines.serving_results.json_fields import Data, Mapped
@@ -23,10 +20,7 @@ from runner.util.errors import UserError
 ENGINE = "sglang"
 PROGRAM = RESULT_PROGRAMS[ENGINE]
 _FIELDS = (
-    Mapped("completed", serving.REQUESTS),
-    Mapped("duration", serving.DURATION, 1000),
-    Mapped("request_throughput", serving.REQUESTS_PER_SEC),
-    Mapped("output_throughput", serving.OUTPUT_TOKENS_PER_SEC),
+    *json_fields.RATES,
     Mapped("total_throughput", serving.TOTAL_TOKENS_PER_SEC),
     Mapped("concurrency", serving.MEAN_CONCURRENCY),
     Mapped("mean_e2e_latency_ms", latency.REQUEST_LATENCY),
@@ -34,16 +28,7 @@ _FIELDS = (
     Mapped("p90_e2e_latency_ms", latency.REQUEST_P90),
     Mapped("p95_e2e_latency_ms", latency.REQUEST_P95),
     Mapped("p99_e2e_latency_ms", latency.REQUEST_P99),
-    Mapped("mean_ttft_ms", latency.TTFT),
-    Mapped("median_ttft_ms", latency.TTFT_P50),
-    Mapped("p90_ttft_ms", latency.TTFT_P90),
-    Mapped("p95_ttft_ms", latency.TTFT_P95),
-    Mapped("p99_ttft_ms", latency.TTFT_P99),
-    Mapped("mean_tpot_ms", latency.INTER_TOKEN),
-    Mapped("median_tpot_ms", latency.INTER_TOKEN_P50),
-    Mapped("p90_tpot_ms", latency.INTER_TOKEN_P90),
-    Mapped("p95_tpot_ms", latency.INTER_TOKEN_P95),
-    Mapped("p99_tpot_ms", latency.INTER_TOKEN_P99),
+    *json_fields.TOKEN_TIMES,
 )
 _SHOWN_ELSEWHERE = json_fields.names_of(_FIELDS) | {
     "max_concurrency", "server_info", "total_input_tokens", "total_output_tokens",
@@ -106,13 +91,6 @@ def _benchmark(data: Data, place: str) -> ForeignBenchmark:
     return benchmark.reject_incomplete(one, PROGRAM)
 
 
-def _make_runs(files: Sequence[ForeignFile], _: Sequence[int]) -> list[ImportedRun]:
-    return benchmark.make_runs(ENGINE, PROGRAM, files)
-
-
-IMPORTER = Importer(
-    accepts="of SGLang the lines of JSON that `bench_serving --output-file` wrote",
-    read=read,
-    make_runs=_make_runs,
-    explain_failure=lambda _: "",
+IMPORTER = benchmark.make_importer(
+    ENGINE, PROGRAM, read, "of SGLang the lines of JSON that `bench_serving --output-file` wrote"
 )
