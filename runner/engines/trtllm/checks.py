@@ -8,6 +8,7 @@ from runner.engines.check import Check, Verdict, gib, gpu_memory_brief
 from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.host_memory import host_memory_check
 from runner.engines.mpi import slot_check
+from runner.engines.tensorrt_llm.engine_checks import REBUILD, check_builder, no_engine
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_engine
 from runner.engines.tensorrt_llm.installation import version_of_tree
 from runner.engines.tensorrt_llm.model_config import ModelConfig, read_config
@@ -212,19 +213,14 @@ def _engine(
     if folder is None:
         return
     if engine is None:
-        text = f"paths.engine_dir: {folder} has no config.json of an engine (is it a checkpoint?)"
-        yield Check("engine", "fail", text, f"ls {folder}")
+        yield no_engine(folder)
         return
     wrong = mismatches(engine, profile) if profile.selects("benchmark") else []
     if wrong:
-        yield Check("engine", "fail", "\n".join(wrong), "build it again: remove paths.engine_dir")
+        yield Check("engine", "fail", "\n".join(wrong), REBUILD)
         return
-    built_by = version_of(engine.version)
-    if version is not None and built_by is not None and built_by != version:
-        text = (
-            f"built by TensorRT-LLM {engine.version}, {version} is installed; engines do not load across them"
-        )
-        yield Check("engine", "fail", text, "build it again: remove paths.engine_dir")
+    if (failed := check_builder(engine, version)) is not None:
+        yield failed
         return
     limits = engine.build_config
     shape = f"max_batch_size {limits.max_batch_size}, max_input_len {limits.max_input_len}"

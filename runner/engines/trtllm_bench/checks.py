@@ -10,6 +10,7 @@ from runner.engines.facts import MachineFacts, ProbeAnswer, ProbeQuestions
 from runner.engines.host_memory import host_memory_check
 from runner.engines.mpi import slot_check
 from runner.engines.mpi.hosts import is_several
+from runner.engines.tensorrt_llm.engine_checks import check_builder, no_engine
 from runner.engines.tensorrt_llm.engine_config import read_engine
 from runner.engines.tensorrt_llm.model_config import read_config
 from runner.engines.tensorrt_llm.versions import Version, version_of
@@ -145,15 +146,10 @@ def _engine(profile: BenchProfile, probe: ProbeAnswer, version: Version | None) 
         return
     engine = read_engine(probe.texts.get(f"{folder}/config.json", "").encode())
     if engine is None:
-        text = f"paths.engine_dir: {folder} has no config.json of an engine (is it a checkpoint?)"
-        yield Check("engine", "fail", text, f"ls {folder}")
+        yield no_engine(folder)
         return
-    built_by = version_of(engine.version)
-    if version is not None and built_by is not None and built_by != version:
-        text = (
-            f"built by TensorRT-LLM {engine.version}, {version} is installed; engines do not load across them"
-        )
-        yield Check("engine", "fail", text, "build it again: remove paths.engine_dir")
+    if (failed := check_builder(engine, version)) is not None:
+        yield failed
         return
     limits = engine.build_config
     text = f"{folder}: max_batch_size {limits.max_batch_size}, max_seq_len {limits.max_seq_len}"
