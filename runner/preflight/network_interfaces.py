@@ -10,6 +10,7 @@ import struct
 from pathlib import Path
 
 from runner.preflight.node_answer import NetworkInterface
+from runner.util.files import system_text
 
 _NET, _INFINIBAND = Path("/sys/class/net"), Path("/sys/class/infiniband")
 _SIOCGIFADDR = 0x8915
@@ -117,7 +118,4 @@ def _number(path: Path) -> int:
 
 
 def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="ascii", errors="replace").strip()
-    except OSError:  # the speed of a virtual interface cannot be read
-        return ""
+    return system_text(path).strip()

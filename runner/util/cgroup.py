@@ -14,6 +14,8 @@ from pathlib import Path
 
 import msgspec
 
+from runner.util.files import system_text
+
 PREFIX = "trtbench-"
 _OWN = Path("/proc/self/cgroup")
 _MOUNTS = Path("/proc/self/mountinfo")
@@ -54,7 +56,7 @@ class Cgroup(msgspec.Struct, frozen=True):
 def create(run: str) -> Cgroup | None:
     """Create the group of a run inside the group of this process; None: that is impossible here."""
     parent = _own_directory()
-    if parent is None or _read(parent / "cgroup.subtree_control").strip():
+    if parent is None or system_text(parent / "cgroup.subtree_control").strip():
         return None  # a group with controllers would compete for the processor like a single process
     group = Cgroup(parent / f"{PREFIX}{run}")
     try:
@@ -89,7 +91,7 @@ def is_possible() -> bool:
 
 def _own_directory() -> Path | None:
     """Return the directory of the group of this process; None: it has none of version 2."""
-    own = next((line[3:] for line in _read(_OWN).splitlines() if line.startswith("0::/")), None)
+    own = next((line[3:] for line in system_text(_OWN).splitlines() if line.startswith("0::/")), None)
     if own is None:
         return None
     for root, mount in _mounts():
@@ -100,16 +102,9 @@ def _own_directory() -> Path | None:
 
 def _mounts() -> Iterator[tuple[str, Path]]:
     """Yield the mounts of control groups: the mounted group, without a slash at its end, and where."""
-    for line in _read(_MOUNTS).splitlines():
+    for line in system_text(_MOUNTS).splitlines():
         # 30 23 0:26 / /sys/fs/cgroup rw,nosuid - cgroup2 cgroup2 rw
         before, _, after = line.partition(" - ")
         if after.startswith("cgroup2 "):
             root, mount = before.split()[3:5]
             yield root.rstrip("/"), Path(mount)
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

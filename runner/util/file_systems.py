@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from runner.util.files import system_text
+
 
 def file_system_of(path: Path, mounts: Path = Path("/proc/self/mounts")) -> str:
     """Return the type of the file system of a path, which need not exist: `nfs4`, `ext4`; empty: unknown."""
     real = os.path.realpath(path)
     best, found = -1, ""
-    try:
-        lines = mounts.read_text(errors="replace").splitlines()
-    except OSError:
-        return ""
-    for line in lines:
+    for line in system_text(mounts).splitlines():
         words = line.split(" ")
         if len(words) < 3:
             continue

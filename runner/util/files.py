@@ -29,6 +29,14 @@ def make_folders(path: Path) -> None:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR), str(path)) from error
 
 
+def system_text(path: Path) -> str:
+    """Return the text of a file of the system; empty if it cannot be read."""
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        return ""
+
+
 def open_append(path: Path, mode: int = FILE_MODE) -> BinaryIO:
     """Open a file for appending, with these permissions if it is new.
 

@@ -11,6 +11,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from runner.util.files import system_text
+
 OWN_GROUPS = Path("/proc/self/cgroup")
 CONFIGURED = ("/usr/lib/systemd", "/run/systemd", "/etc/systemd")
 """folders that logind reads; later ones take precedence"""
@@ -22,14 +24,14 @@ def kills_processes_at_logout() -> bool:
     """Check whether logout kills this process; never for root."""
     if os.geteuid() == 0:
         return False  # KillExcludeUsers
-    groups = _text(OWN_GROUPS)
+    groups = system_text(OWN_GROUPS)
     return _SESSION.search(groups) is not None and _kills()
 
 
 def _kills() -> bool:
     setting = "no"
     for file in _files():
-        for found in _SETTING.findall(_text(file)):
+        for found in _SETTING.findall(system_text(file)):
             setting = found
     return setting.lower() in ("yes", "true", "on", "1")
 
@@ -40,10 +42,3 @@ def _files() -> Iterator[Path]:
         file.name: file for folder in CONFIGURED for file in Path(folder).glob("logind.conf.d/*.conf")
     }
     yield from (drop_ins[name] for name in sorted(drop_ins))
-
-
-def _text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""

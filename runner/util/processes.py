@@ -19,7 +19,7 @@ import msgspec
 
 from runner.util import cgroup
 from runner.util.cgroup import Cgroup
-from runner.util.files import open_append
+from runner.util.files import open_append, system_text
 
 TAG = "TRTBENCH_RUN"
 ProcessIdentity = tuple[int, int]
@@ -56,10 +56,7 @@ def age_s(pid: int) -> float | None:
 
 def boot_id() -> str:
     """Return the id of this boot; pids and CLOCK_MONOTONIC are valid within one boot only."""
-    try:
-        return Path("/proc/sys/kernel/random/boot_id").read_text().strip()
-    except OSError:
-        return ""
+    return system_text(Path("/proc/sys/kernel/random/boot_id")).strip()
 
 
 def machine_id() -> str:
@@ -67,10 +64,7 @@ def machine_id() -> str:
 
     The id itself is confidential (man 5 machine-id).
     """
-    try:
-        text = Path("/etc/machine-id").read_text(encoding="ascii", errors="replace").strip()
-    except OSError:
-        return ""
+    text = system_text(Path("/etc/machine-id")).strip()
     if not text:
         return ""
     from hashlib import blake2s  # it loads OpenSSL, which readers of runs of this boot do not need
