@@ -37,8 +37,7 @@ from runner.supervision.run_nodes import LOG, RunNodes
 from runner.supervision.stage import POLL_S, StageRun
 from runner.telemetry import host
 from runner.telemetry.monitor import TelemetryMonitor, TimingBoundaries
-from runner.util import process_control, processes, signals
-from runner.util.logs import set_up_process_log
+from runner.util import daemon, process_control, processes, signals
 
 logger = logging.getLogger(__name__)
 
@@ -48,10 +47,7 @@ LEFTOVER_S = 2.0
 
 def main(run_dir: str, lock: int) -> None:
     """Supervise the run in `run_dir`; `lock` is the inherited descriptor of its lock."""
-    set_up_process_log()
-    os.set_inheritable(lock, False)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    daemon.begin(lock)
     process_control.adopt_orphans()
     path = Path(run_dir)
     supervision = Supervision(path, layout.load_plan(path))

@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import errno
 import logging
-import os
 import signal
 import time
 from collections.abc import Callable
@@ -49,10 +48,9 @@ from runner.sweep.known_failures import failed_artifact_key, reject
 from runner.sweep.out_of_memory import as_decided, outcomes_of
 from runner.sweep.progress import SweepProgress
 from runner.sweep.spec import Slot, SweepSpec, narrow_profile
-from runner.util import paths, signals
+from runner.util import daemon, paths, signals
 from runner.util.disk import wait_reason
 from runner.util.errors import UserError
-from runner.util.logs import set_up_process_log
 
 logger = logging.getLogger(__name__)
 
@@ -85,10 +83,7 @@ def run_detached(
         strategy: makes the strategy of the sweep.
         kind: class of the sweep runner; None: one run at a time.
     """
-    set_up_process_log()
-    os.set_inheritable(lock, False)
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    daemon.begin(lock)
     sweep = load_sweep(path)
     runner = (kind or SweepRunner)(path, sweep, strategy(sweep))
     signal.signal(signal.SIGTERM, lambda *_: runner.ask_to_stop("SIGTERM to the sweep runner"))

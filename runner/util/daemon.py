@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 from runner.util import signals
 from runner.util.files import open_append
+from runner.util.logs import set_up_process_log
 
 IMPORT_ROOT = Path(__file__).resolve().parents[2]
 """The folder that contains this package, for processes that are started without PYTHONPATH"""
@@ -52,6 +54,18 @@ def spawn(module: str, directory: Path, lock: int | None, log: str) -> subproces
             start_new_session=True,
             pass_fds=locks,
         )
+
+
+def begin(lock: int) -> None:
+    """Set up a process that `spawn` started with a lock: its log, and no end with the terminal of its parent.
+
+    Args:
+        lock: the inherited descriptor; the children of the process do not inherit it.
+    """
+    set_up_process_log()
+    os.set_inheritable(lock, False)
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
 
 
 def _import_path() -> str:
