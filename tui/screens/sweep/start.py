@@ -111,7 +111,7 @@ SweepAnswer = Path | RunOnce | None
 """The directory of the started sweep, one run instead, or nothing."""
 
 
-class SweepStart(StartDialog[SweepAnswer]):
+class SweepStart(StartDialog[RunOnce | None]):
     """Shows the runs that the axes give while they are entered, and starts them."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -230,12 +230,8 @@ class SweepStart(StartDialog[SweepAnswer]):
     def _start(self) -> None:
         self.start(self._sweep)
 
-    def on_start_dialog_started(self, message: StartDialog.Started) -> None:
-        if isinstance(message.result, Path):
-            self.dismiss(message.result)
-            return
-        self.starting = False
-        self._show(replace(self._preview, error=str(message.result)))
+    def show_error(self, why: str) -> None:
+        self._show(replace(self._preview, error=why))
 
     def action_run_once(self) -> None:
         if not self.starting:

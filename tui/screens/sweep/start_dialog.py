@@ -18,11 +18,12 @@ from tui.text import plain_text, wrap
 if TYPE_CHECKING:
     from runner.sweep.spec import SweepSpec
 
-Answer = TypeVar("Answer")
+Other = TypeVar("Other")
+"""what a dialog may answer instead of the directory of what it started"""
 MOST_FAILING = 3
 
 
-class StartDialog(ModalScreen[Answer]):
+class StartDialog(ModalScreen[Path | Other]):
     """Starts a sweep in a worker; a dialog calls `start`, and gets the directory or the reason."""
 
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "cancel", show=False)]
@@ -50,6 +51,17 @@ class StartDialog(ModalScreen[Answer]):
                 self.post_message(self.Started(error))
 
         self.run_worker(work, thread=True, group="start")
+
+    def on_start_dialog_started(self, message: Started) -> None:
+        if isinstance(message.result, Path):
+            self.dismiss(message.result)
+        else:
+            self.starting = False
+            self.show_error(str(message.result))
+
+    def show_error(self, why: str) -> None:
+        """Show why nothing was started."""
+        raise NotImplementedError
 
     def action_cancel(self) -> None:
         if not self.starting:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import ComposeResult
@@ -119,7 +118,7 @@ class TunePreview:
     ready: bool = False
 
 
-class TuneStart(StartDialog[Path | None]):
+class TuneStart(StartDialog[None]):
     """Shows the search space while the fields are edited; the result is the directory of the tuning."""
 
     CSS_PATH = "start.tcss"
@@ -207,12 +206,8 @@ class TuneStart(StartDialog[Path | None]):
     def on_input_submitted(self, event: Input.Submitted) -> None:
         self.start(self._sweep)
 
-    def on_start_dialog_started(self, message: StartDialog.Started) -> None:
-        if isinstance(message.result, Path):
-            self.dismiss(message.result)
-            return
-        self.starting = False
-        self._show(replace(self._preview, error=str(message.result)))
+    def show_error(self, why: str) -> None:
+        self._show(replace(self._preview, error=why))
 
 
 def make_preview(sweep: SweepSpec, points: int, in_use: str = "") -> TunePreview:
