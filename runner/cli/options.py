@@ -90,6 +90,26 @@ def add_gpu_rate(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_gpu_options(parser: argparse.ArgumentParser) -> None:
+    """Add `--gpu-hz` and `--no-gpu`, for what is started."""
+    add_gpu_rate(parser)
+    parser.add_argument(
+        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs"
+    )
+
+
+def add_set_option(parser: argparse.ArgumentParser, where: str) -> None:
+    """Add `--set`, for fields that are changed in what is started: `for this run`."""
+    parser.add_argument(
+        "--set",
+        dest="changes",
+        action="append",
+        default=[],
+        metavar="PATH=VALUE",
+        help=f"change a field {where} (repeatable)",
+    )
+
+
 def output_file(text: str) -> Path:
     """Convert the value of `-o`; refuse an empty one, which would mean the working directory."""
     if not text:

@@ -11,7 +11,13 @@ from runner.cli import assertions as gate
 from runner.cli import sweeps
 from runner.cli.before_start import check_preflight, name_device_holders
 from runner.cli.dashboard import watch
-from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
+from runner.cli.options import (
+    SubCommands,
+    add_force_option,
+    add_gpu_options,
+    add_output_options,
+    add_set_option,
+)
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
 
@@ -22,14 +28,7 @@ if TYPE_CHECKING:
 def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
     run = commands.add_parser("run", help="start a run of a profile and watch it")
     run.add_argument("profile", metavar="PROFILE", help="name of a profile or path of its file")
-    run.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        help="change a field for this run, e.g. benchmark.num_runs=20 (repeatable)",
-    )
+    add_set_option(run, "for this run, e.g. benchmark.num_runs=20")
     run.add_argument(
         "-n",
         "--repeat",
@@ -62,8 +61,7 @@ def add(commands: SubCommands[argparse.ArgumentParser]) -> None:
         " nothing. Its output goes to on-end.log in the directory of the run. If the run is lost, the first"
         " trtbench-tui command that notices it starts COMMAND",
     )
-    add_gpu_rate(run)
-    run.add_argument("--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs")
+    add_gpu_options(run)
     gate.add_option(run)
     add_output_options(run)
     run.set_defaults(command=_run)

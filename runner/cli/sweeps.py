@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING
 
 from runner.cli.before_start import check_preflight, name_device_holders
 from runner.cli.dashboard import is_drawn, watch_sweep
-from runner.cli.options import SubCommands, add_force_option, add_gpu_rate, add_output_options
+from runner.cli.options import (
+    SubCommands,
+    add_force_option,
+    add_gpu_options,
+    add_output_options,
+    add_set_option,
+)
 from runner.util.console import print_json
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
@@ -117,20 +123,10 @@ def _add_start_options(parser: argparse.ArgumentParser) -> None:
 
 def add_start_options(parser: argparse.ArgumentParser, dry_run: str) -> None:
     """Add the options of all commands that start a sweep; `dry_run` is the help of `--dry-run`."""
-    parser.add_argument(
-        "--set",
-        dest="changes",
-        action="append",
-        default=[],
-        metavar="PATH=VALUE",
-        help="change a field in all runs (repeatable)",
-    )
+    add_set_option(parser, "in all runs")
     parser.add_argument("--dry-run", action="store_true", help=dry_run)
     add_force_option(parser)
-    add_gpu_rate(parser)
-    parser.add_argument(
-        "--no-gpu", dest="gpu_hz", action="store_const", const=0.0, help="do not read the GPUs"
-    )
+    add_gpu_options(parser)
     add_output_options(parser)
 
 
