@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from dataclasses import dataclass
@@ -10,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 
 from runner.util.errors import UserError
+from runner.util.foreign_json import decode_json
 
 MAX_BYTES = 128 << 20
 """Size of the largest file that is read; it takes about ten seconds."""
@@ -35,8 +35,8 @@ class SourceFile:
     def document(self) -> object | None:
         """The JSON document that the file is; None if it is none, or damaged."""
         try:
-            found: object = json.loads(self.text) if self.is_json else None
-        except (ValueError, RecursionError):
+            found: object = decode_json(self.text) if self.is_json else None
+        except ValueError:
             return None
         return found
 

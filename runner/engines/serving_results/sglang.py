@@ -6,8 +6,6 @@ Times are milliseconds, `duration` is in seconds. `tpot` is the mean of a reques
 
 from __future__ import annotations
 
-import json
-
 from runner.engines.imported_files import SourceFile
 from runner.engines.serving_results import benchmark, json_fields
 from runner.engines.serving_results.benchmark import ForeignBenchmark, ForeignFile
@@ -16,6 +14,7 @@ from runner.metrics import request_latency as latency
 from runner.metrics import serving
 from runner.state.configuration import RESULT_PROGRAMS
 from runner.util.errors import UserError
+from runner.util.foreign_json import decode_json
 
 ENGINE = "sglang"
 PROGRAM = RESULT_PROGRAMS[ENGINE]
@@ -59,8 +58,8 @@ def read(source: SourceFile) -> ForeignFile | None:
 
 def _parse(line: str) -> object | None:
     try:
-        found: object = json.loads(line)
-    except (ValueError, RecursionError):
+        found: object = decode_json(line)
+    except ValueError:
         return None
     return found
 

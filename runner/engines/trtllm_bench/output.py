@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import ast
 import contextlib
-import json
 import math
 import re
 import warnings
@@ -27,6 +26,7 @@ from runner.engines.trtllm_bench.applied import differences
 from runner.engines.trtllm_bench.failures import KNOWN_FAILURES
 from runner.run.layout import UNREADABLE
 from runner.util.bounds import MOST_LATENCY, Count, Whole, as_count
+from runner.util.foreign_json import decode_json
 
 MANY = 500
 """Maximum number of requests in one event."""
@@ -311,8 +311,8 @@ def as_share(text: str) -> str:
 def as_json(content: bytes | str | None) -> Any:
     """Decode JSON as Python writes it, with NaN and Infinity; None for invalid JSON."""
     try:
-        return json.loads(content or b"")
-    except (ValueError, RecursionError):
+        return decode_json(content or b"")
+    except ValueError:
         return None
 
 
