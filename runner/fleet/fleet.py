@@ -28,6 +28,8 @@ FIRST_ANSWER_S = 60.0
 """how long a command waits for the list of a host, and for a new connection after a cut"""
 _AHEAD = 16
 """copies that are made at the same time"""
+MOST_BROKEN = 3
+"""connections in a row with an answer that cannot be read, before a command gives up"""
 _LOOK_S, _FEW = 0.5, 20
 """how often the end of a run is looked for, and the number of ended runs in these lists"""
 STOP_S = 90.0
@@ -236,7 +238,11 @@ class Fleet:
             view = self._view(host)
             if view.link.status is LinkStatus.CONNECTED:
                 connected = time.monotonic()
-            is_lost = time.monotonic() - connected > FIRST_ANSWER_S or view.link.status is LinkStatus.REFUSED
+            is_lost = (
+                time.monotonic() - connected > FIRST_ANSWER_S
+                or view.link.status is LinkStatus.REFUSED
+                or self._links[host].remote.broken >= MOST_BROKEN
+            )
             if why := mirror.problem or (view.link.reason if is_lost else ""):
                 if mirror.problem:
                     self.unfollow(host, run)  # the next attempt asks again

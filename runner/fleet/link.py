@@ -108,7 +108,7 @@ class Link:
         while not self._closing.is_set():
             self._hurry.clear()
             connection = Connection(self.remote)
-            began, waits_for_user = time.monotonic(), False
+            began, waits_for_user, broken = time.monotonic(), False, False
             try:
                 self._connect(connection)
                 reason = ""
@@ -118,6 +118,8 @@ class Link:
                 reason, waits_for_user = str(error), True
             except (WireError, OSError) as error:
                 reason = str(error)
+                broken = isinstance(error, WireError)
+            self.remote.broken = self.remote.broken + 1 if broken else 0
             if self._closing.is_set():
                 return
             if connection.is_open and time.monotonic() - began > STEADY_S:

@@ -37,6 +37,7 @@ from runner.run.liveness import MIRROR_PLACE, MIRROR_PROBLEM
 from runner.sweep.directory import LOG, SPEC
 from runner.sweep.sweep_files import COPIES, STATE, SweepNow, report_name
 from runner.util import paths
+from runner.util.bounds import LAST_WALL
 from runner.util.disk import free_bytes
 from runner.util.files import FILE_MODE, make_folders, read_file, write_atomically, write_new
 
@@ -47,6 +48,9 @@ MOST_EVENTS = 16 << 30
 MOST_LOG = 256 << 20
 """bytes of the output of a stage"""
 MOST_FILES = 100
+"""of a run that grow"""
+MOST_REPORTS = 10_000
+"""of the runs of a sweep"""
 MIN_FREE = 256 << 20
 """bytes that stay free on the disk"""
 UNUSED_S = 30 * 86400.0
@@ -180,7 +184,8 @@ class Mirror:
             case Place():
                 write_atomically(self.run_dir / MIRROR_PLACE, msgspec.json.encode(message.queued))
             case SweepState():
-                now = SweepNow(message.running, message.waiting, message.wall - time.time())
+                ahead_s = message.wall - time.time() if 0 <= message.wall <= LAST_WALL else 0.0
+                now = SweepNow(message.running, message.waiting, ahead_s)
                 write_atomically(self.run_dir / STATE, msgspec.json.encode(now))
             case Restart():
                 self._restart(message.name)
@@ -280,6 +285,8 @@ class Mirror:
     def _write(self, whole: Whole) -> None:
         if not self._is_whole(whole.name):
             raise WireError(f"{whole.name[:80]!r} is not a file of a run")
+        if whole.name not in self.progress.have and len(self.progress.have) > MOST_REPORTS:
+            raise WireError(f"more than {MOST_REPORTS} reports of runs; no sweep has that many")
         self._check_room(len(whole.data))
         temporary = self.run_dir / f".{whole.name}.new"
         temporary.unlink(missing_ok=True)

@@ -52,6 +52,8 @@ PING_EVERY_S = 5.0
 _LOOK_EVERY_S = 0.5
 """how often the requests for a stop in the directories of the copies are looked for"""
 _MOST_TEXT = 300
+MOST_FOLLOWED = 64
+"""copies of a host that are kept up to date; sweeps add none beyond"""
 MOST_GPUS = 256
 """of a machine that are shown"""
 
@@ -103,6 +105,8 @@ class RemoteHost:
     mirrors: dict[str, Mirror] = field(default_factory=dict)
     stops: dict[str, StopState] = field(default_factory=dict)
     resumes: dict[str, ResumeState] = field(default_factory=dict)
+    broken: int = 0
+    """connections in a row that ended because of what arrived"""
     wants_survey: bool = False
     wants_listing: bool = True
 
@@ -319,7 +323,7 @@ class Connection:
 
     def _follow_current_run(self, run: str) -> None:
         """Copy the run of a sweep that is under way: its board shows what it does."""
-        if layout.RUN_ID.fullmatch(run):
+        if layout.RUN_ID.fullmatch(run) and len(self.host.mirrors) < MOST_FOLLOWED:
             self.host.follow(run)
 
     def _write(self, mirror: Mirror, reply: FileNews) -> None:
@@ -342,7 +346,7 @@ def _checked(listing: Listing) -> Listing:
     try:
         # JSON has neither NaN nor infinity, which no reader here expects.
         plain = msgspec.json.decode(msgspec.json.encode(listing), type=Listing)
-    except (msgspec.DecodeError, RecursionError) as error:
+    except layout.UNREADABLE as error:
         raise WireError(f"the list of runs cannot be read: {error}") from None
     runs = [run for run in plain.runs if _is_usable(run.run, run.started, run.seconds)]
     machine = msgspec.structs.replace(plain.machine, gpus=plain.machine.gpus[:MOST_GPUS])

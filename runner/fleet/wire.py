@@ -17,6 +17,7 @@ from runner import VERSION
 from runner.events.job import JobQueued
 from runner.fleet.machine import Machine
 from runner.history.run_entry import RunFacts
+from runner.run.layout import UNREADABLE
 from runner.sweep.sweep_list import SweepList
 
 PROTOCOL = 1
@@ -246,7 +247,7 @@ class GreetingReader:
             return None
         try:
             return msgspec.json.decode(line, type=Greeting), after
-        except msgspec.DecodeError:
+        except UNREADABLE:
             raise WireError("the versions in the first line of the answer cannot be read") from None
 
 
@@ -298,5 +299,5 @@ class Receiver(Generic[Incoming]):
             del self._rest[: _LENGTH + size]
             try:
                 yield self._decoder.decode(body)
-            except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            except UNREADABLE as error:
                 raise WireError(f"a message cannot be read: {error}") from None

@@ -165,10 +165,11 @@ def test_frames_are_bounded() -> None:
     [
         (MARK + b'{"protocol":99,"version":"9.1"}\n', VersionError, "trtbench-tui 9.1 there speaks fleet"),
         (MARK + b"nonsense\n", WireError, "the versions in the first line"),
+        (MARK + b'{"x":' + b"[" * 50_000 + b"\n", WireError, "the versions in the first line"),
         (b"Last login: today\n" * 5000, WireError, "something else than trtbench-tui answers"),
         (b"motd\n" + greeting() + b"not zlib", WireError, "the stream is damaged"),
     ],
-    ids=["version", "nonsense", "noise", "damaged"],
+    ids=["version", "nonsense", "deep", "noise", "damaged"],
 )
 def test_a_wrong_answer_is_named(arrives: bytes, error: type[Exception], sentence: str) -> None:
     with pytest.raises(error, match=sentence):

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
 
 from runner.cli.main import main
+from runner.fleet import link
 from runner.fleet.hosts import chosen_hosts, connect_argv
 from runner.run import layout
 from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.exit_codes import ExitCode
+from tests.support.paths import ROOT
 from tests.support.recorded_runs import finished
 from tests.support.standin_ssh import reachable_host, write_settings
 
@@ -98,3 +101,33 @@ def test_settings_say_how_a_host_is_reached() -> None:
         "/opt/venv/bin/trtbench-tui serve-stdio",
     )
     assert connect_argv(other) == ("ssh", *options, "user@other", "trtbench-tui serve-stdio")
+
+
+LIAR = """#!{python}
+import os, sys
+sys.path.insert(0, {root!r})
+from runner.fleet.machine import Machine
+from runner.fleet.wire import *
+os.write(1, greeting())
+requests, replies = Receiver(Request), Sender()
+run = RemoteRun(run={run!r}, profile="p", engine="torch", status="finished", started=1.0, seconds=1.0)
+machine = Machine(host="box", cores=1, load=0.0, gpus=[], no_gpus="none", uses=[])
+while data := os.read(0, 65536):
+    for request in requests.feed(data):
+        if isinstance(request, ListRuns):
+            os.write(1, replies.pack([Listing(machine, [run])]))
+        if isinstance(request, Follow):
+            os.write(1, replies.pack([Whole(request.run, "../x", (1, 1), b"")]))
+"""
+
+
+def test_a_command_gives_up_on_a_host_that_sends_nonsense(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(link, "FIRST_PAUSE_S", 0.01)
+    ssh = tmp_path / "ssh"
+    ssh.write_text(LIAR.format(python=sys.executable, root=str(ROOT), run="20260101T000000Z_p_7f3a"))
+    ssh.chmod(0o755)
+    write_settings({"host": "box", "ssh": [str(ssh)]})
+    assert main(["--host", "box", "show", "7f3a"]) == ExitCode.BAD_INPUT
+    assert "run 7f3a: '../x' is not a file of a run" in capsys.readouterr().err

@@ -9,16 +9,30 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from runner.fleet import mirror, remote_host
 from runner.fleet.mirror import sweep_mirror_dir
 from runner.fleet.remote_host import Connection
-from runner.fleet.wire import MARK, PROTOCOL, Receiver, Reply, Whole, WireError, sweep_key
+from runner.fleet.wire import (
+    MARK,
+    PROTOCOL,
+    Receiver,
+    Reply,
+    Sender,
+    SweepState,
+    Whole,
+    WireError,
+    greeting,
+    sweep_key,
+)
 from runner.run import layout
 from runner.sweep import control
 from runner.sweep.board import Board
 from runner.sweep.directory import LOG, SPEC, AnyLogEntry, LogWriter, SweepBegun
 from runner.sweep.spec import Slot
 from runner.sweep.sweep_feed import SweepFeed
+from runner.sweep.sweep_files import sweep_files
 from runner.util import paths
+from runner.util.bounds import LAST_WALL
 from tests.runner.fleet.support import Machines
 from tests.runner.fleet.test_cuts import budget
 from tests.support.sweeps import LARGE, SMALL, TINY, recorded, settled, started, sweep_of, written
@@ -194,3 +208,23 @@ def test_earlier_copy_is_not_taken_for_the_present_state(machines: Machines) -> 
         machines.exchange()
         assert copy.is_complete()
         machines.remote.unfollow(key)
+
+
+def test_a_sweep_cannot_have_copied_what_it_likes(
+    machines: Machines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mirror, "MOST_REPORTS", 2)
+    monkeypatch.setattr(remote_host, "MOST_FOLLOWED", 3)
+    machines.on(machines.here)
+    key = sweep_key(RUNS[0])
+    copy = machines.remote.follow(key)
+    connection = Connection(machines.remote)
+    connection.receive(greeting())
+    connection.send()
+    sender = Sender()
+    for run in RUNS:
+        connection.receive(sender.pack([SweepState(key, True, "", run, wall=1e308)]))
+    assert list(machines.remote.mirrors) == [key, *RUNS[:2]]
+    assert sweep_files(copy.run_dir).now() < LAST_WALL
+    with pytest.raises(WireError, match="more than 2 reports of runs"):
+        connection.receive(sender.pack([Whole(key, f"{run}.json", (1, 1), b"{}") for run in RUNS]))
