@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import hashlib
+import math
 import os
 import shutil
 import time
 from collections.abc import Container
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import msgspec
+from msgspec import Meta
 
 from runner.events.journal import LineReader, append_line
 from runner.plan import redaction
 from runner.plan.plan import Configuration
 from runner.profile.yaml_file import parse_yaml
 from runner.run import layout
-from runner.sweep.spec import SCHEMA, SweepCell, SweepSpec
+from runner.sweep.spec import SCHEMA, SweepCell, SweepSpec, values_at
+from runner.sweep.tune_terms import MOST_POINTS
 from runner.util import paths
+from runner.util.bounds import Count, Duration, Repeat, Wall
 from runner.util.errors import UserError
 from runner.util.files import FOLDER_MODE, make_folders, read_file, write_atomically
 
@@ -27,6 +31,8 @@ if TYPE_CHECKING:
 
 SPEC = layout.SWEEP
 LOG = "log.jsonl"
+MOST_RUNS = 100_000
+"""of a sweep; readers look at each"""
 FAILED_TOO = "failed-too"
 """marker file: the next sweep runner measures failed configurations again"""
 RUNNER_LOG = "conductor.log"
@@ -37,10 +43,14 @@ Outcome = Literal["done", "decided", "memory", "failed", "stopped", "lost"]
 ended before it was measured"""
 
 
+RunName = Annotated[str, Meta(pattern=r"\A(?!\.)[A-Za-z0-9._-]+\Z")]
+"""the name of the directory of a run, which is joined to the path of the others"""
+
+
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True, tag_field="kind"):
     """One line of the log."""
 
-    wall: float
+    wall: Wall
     """seconds since 1970"""
 
 
@@ -56,17 +66,17 @@ class SweepBegun(LogEntry, frozen=True, kw_only=True, tag="begun"):
 class SweepRunStarted(LogEntry, frozen=True, kw_only=True, tag="started"):
     """A run was started for these configurations of a cell."""
 
-    cell: int
-    repeat: int
-    run: str
+    cell: Count
+    repeat: Repeat
+    run: RunName
     configurations: list[Configuration]
 
 
 class SweepRunRefused(LogEntry, frozen=True, kw_only=True, tag="refused"):
     """A run could not be started."""
 
-    cell: int
-    repeat: int
+    cell: Count
+    repeat: Repeat
     why: str
     configurations: list[Configuration]
 
@@ -82,12 +92,12 @@ class MeasuredConfiguration(msgspec.Struct, frozen=True, kw_only=True, omit_defa
 class SweepRunEnded(LogEntry, frozen=True, kw_only=True, tag="settled"):
     """A run ended. Configurations that were requested and are not listed here are not measured yet."""
 
-    cell: int
-    repeat: int
-    run: str
-    seconds: float
+    cell: Count
+    repeat: Repeat
+    run: RunName
+    seconds: Duration
     """how long it took"""
-    preparing: float = 0.0
+    preparing: Duration = 0.0
     """the part of it that was spent on shared artifacts: requests, checkpoint, engine"""
     unmade: str = ""
     """key of the artifact that it failed to make, of `known_failures.failed_artifact_key`; empty: none"""
@@ -105,11 +115,11 @@ class SweepCellAdded(LogEntry, frozen=True, kw_only=True, tag="cell"):
 class SweepConfirming(LogEntry, frozen=True, kw_only=True, tag="confirming"):
     """The search of a tuning is over; its winner is measured alternately with the baseline."""
 
-    baseline: int
-    winner: int
-    repeats: int
+    baseline: Count
+    winner: Count
+    repeats: Repeat
     """runs of each"""
-    before: tuple[int, int]
+    before: tuple[Repeat, Repeat]
     """repeats of both that the search measured"""
     why: str = ""
     """why the search ended, of `runner.sweep.tune.search`"""
@@ -189,7 +199,35 @@ def load_sweep(directory: Path) -> SweepSpec:
         raise UserError(
             f"{directory / SPEC}: written by a newer version of trtbench-tui (schema {sweep.schema})"
         )
+    if problem := _contradiction(sweep):
+        raise UserError(f"{directory / SPEC}: cannot be read as a sweep: {problem}")
     return sweep
+
+
+def _contradiction(sweep: SweepSpec) -> str:
+    """Return what no sweep of this program has, so that readers need not check it; empty: nothing."""
+    if any(cell.number != place for place, cell in enumerate(sweep.cells)):
+        return "its cells are not numbered in their order"
+    if len(sweep.cells) * sweep.repeat > MOST_RUNS:
+        return f"more than {MOST_RUNS} runs"
+    if sweep.tune is None:
+        odd = (cell.number for cell in sweep.cells if not _is_on_axes(sweep, cell))
+        return next((f"cell {number} is not on its axes" for number in odd), "")
+    if not sweep.cells:
+        return "a tuning without a baseline"
+    lengths = [(axis.path, len(axis.values)) for axis in sweep.axes]
+    if lengths != [(axis.path, len(axis.values)) for axis in sweep.tune.axes]:
+        return "its axes are not those of its search"
+    if math.prod(length for _, length in lengths) > MOST_POINTS:
+        return f"a search of more than {MOST_POINTS} points"
+    return ""
+
+
+def _is_on_axes(sweep: SweepSpec, cell: SweepCell) -> bool:
+    """Check that each axis has the values of all configurations of a cell, or of any if it has none."""
+    measured = cell.configurations or [one for other in sweep.cells for one in other.configurations][:1]
+    values = [values_at(cell, one) for one in measured]
+    return all(one.get(axis.path) in axis.values for one in values for axis in sweep.axes if axis.values)
 
 
 def fingerprint(directory: Path) -> str:

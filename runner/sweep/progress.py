@@ -79,7 +79,7 @@ class SweepProgress:
         """Apply entries in the order of the log; return those about cells of this sweep."""
         taken = []
         for entry in entries:
-            if getattr(entry, "cell", 0) >= len(self.sweep.cells):
+            if max(_cells_of(entry)) >= len(self.sweep.cells):
                 continue
             taken.append(entry)
             had_ended = self.status in ENDED
@@ -243,3 +243,14 @@ class SweepProgress:
     def failures(self) -> list[MeasuredConfiguration]:
         """Return what failed for another reason than memory."""
         return [one for one in self.results.values() if one.outcome == "failed"]
+
+
+def _cells_of(entry: AnyLogEntry) -> tuple[int, ...]:
+    """Return the numbers of the cells that an entry is about; a tuning may have lost the line of one."""
+    match entry:
+        case SweepRunStarted() | SweepRunRefused() | SweepRunEnded():
+            return (entry.cell,)
+        case SweepConfirming():
+            return (entry.baseline, entry.winner)
+        case _:
+            return (0,)

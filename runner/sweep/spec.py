@@ -19,6 +19,7 @@ from runner.schema.axes import INSIDE, Order, cell_label, step_range, values_of
 from runner.schema.base import Profile
 from runner.schema.validation import is_text
 from runner.sweep.tune_terms import TuneTerms
+from runner.util.bounds import Count, Reading, Repeat, Wall
 from runner.util.errors import UserError
 
 SCHEMA = 1
@@ -43,7 +44,7 @@ class SweepAxis(msgspec.Struct, frozen=True):
 class SweepCell(msgspec.Struct, frozen=True, kw_only=True):
     """One combination of values, with its profile (without the section `sweep`)."""
 
-    number: int
+    number: Count
     values: tuple[tuple[str, str], ...]
     """path and value on every axis, in the order of the axes"""
     profile: str = ""
@@ -66,21 +67,21 @@ class Slot(msgspec.Struct, frozen=True):
 class SweepSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Contents of `sweep.json`."""
 
-    schema: int = SCHEMA
+    schema: Count = SCHEMA
     name: str
     kind: Literal["sweep", "repeat", "ab", "tune"] = "sweep"
     """values of fields; one profile repeated; profiles alternately; cells chosen one after the other"""
     engine: str
     """separated by commas if the profiles have different engines"""
-    created: float
+    created: Wall
     """seconds since 1970"""
     axes: list[SweepAxis]
     cells: list[SweepCell]
-    repeat: int = 1
+    repeat: Repeat = 1
     order: Order = "interleaved"
     stop_on_failure: bool = False
-    gpu_hz: float = 2.0
-    jobs: int = 0
+    gpu_hz: Reading = 2.0
+    jobs: Count = 0
     """most jobs of Slurm at a time, in which runs take turns; 0: every run is started by itself"""
     preflight: bool = True
     """whether runs in jobs of Slurm end before their first stage if checks on their nodes fail"""

@@ -7,9 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from runner.util.bounds import Count, Duration, Whole
+
 if TYPE_CHECKING:
     from runner.sweep.progress import SweepProgress
 
+MOST_POINTS = 20_000
+"""Most points of a search space: each is predicted before every run."""
 COMPARED = 3
 """runs of the winner and of the baseline in the final comparison"""
 
@@ -31,13 +35,13 @@ class TuneTerms(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """names of metrics; the first one chooses the winner, several give a Pareto front"""
     constraints: list[str] = []
     """`latency_p95_ms < 2000`, as the user wrote it"""
-    trials: int
+    trials: Count
     """most runs of the search; the final comparison comes on top"""
-    budget_s: float = 0.0
+    budget_s: Duration = 0.0
     """most seconds of the search and the final comparison together; 0: no limit"""
     preflight: bool = True
     """whether points that fail a preflight check are refused"""
-    seed: int = 0
+    seed: Whole = 0
     """of the starting points"""
 
 

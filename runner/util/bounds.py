@@ -23,6 +23,8 @@ Period = Annotated[int, Meta(ge=1, le=2**53)]
 """a time between repetitions, whole milliseconds"""
 Ranks = Annotated[int, Meta(ge=0, le=2**16)]
 """how many ranks, or the number of one: readers keep something for each"""
+Repeat = Annotated[int, Meta(ge=0, le=2**16)]
+"""the number of a repeat, or how many: readers look at each"""
 Pid = Annotated[int, Meta(ge=0, le=2**31 - 1)]
 """id of a process, as the kernel takes it"""
 Whole = Annotated[int, Meta(ge=-(2**63), le=2**63 - 1)]

@@ -14,8 +14,8 @@ from runner.schema.axes import TuneSection, values_of
 from runner.schema.base import Profile
 from runner.sweep.spec import SweepAxis, SweepCell, SweepSpec, make_cell, value_text
 from runner.sweep.tune.constraints import find_objective, parse_constraint
-from runner.sweep.tune.space import MOST_POINTS, Axis, Point, Space
-from runner.sweep.tune_terms import TuneAxis, TuneTerms
+from runner.sweep.tune.space import Axis, Point, Space
+from runner.sweep.tune_terms import MOST_POINTS, TuneAxis, TuneTerms
 from runner.util.errors import UserError
 
 TRIALS = 40

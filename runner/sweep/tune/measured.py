@@ -84,8 +84,15 @@ class Question:
         return cell_label(values_text(self.space.values_at(self.points[point])))
 
     def point_of(self, cell: SweepCell) -> int:
-        """Return the index of the point of a cell."""
-        return self._index[cell.values]
+        """Return the index of the point of a cell.
+
+        Raises:
+            UserError: it is outside of the search space.
+        """
+        try:
+            return self._index[cell.values]
+        except KeyError:
+            raise UserError(f"cell {cell.number} of this tuning is outside of its search space") from None
 
 
 def question_of(terms: TuneTerms | None) -> Question:

@@ -8,11 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from runner.util.bounds import is_reading
+
 Point = tuple[int | None, ...]
 """the index of its value on every axis; None: a condition of the axis does not hold, the profile decides"""
-
-MOST_POINTS = 20_000
-"""Most points of a space: each is predicted before every run."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,4 +92,4 @@ def _coordinate(axis: Axis, index: int | None) -> float:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and is_reading(value)
