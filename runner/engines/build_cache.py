@@ -18,7 +18,8 @@ from typing import Literal, Protocol
 
 import msgspec
 
-from runner.util.files import make_folders, write_atomically
+from runner.run.layout import UNREADABLE
+from runner.util.files import make_folders, read_file, write_atomically
 
 MARKER = ".trtbench.json"
 KEY_LENGTH = 8
@@ -51,7 +52,7 @@ class HostFileSystem:
 
     def read(self, path: str) -> bytes | None:
         try:
-            return Path(path).read_bytes()
+            return read_file(path)
         except OSError:
             return None
 
@@ -170,7 +171,7 @@ def _marker(output: str, file_system: FileSystem) -> dict[str, str] | None:
         return None
     try:
         return msgspec.json.decode(content, type=dict[str, str])
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 

@@ -9,9 +9,11 @@ from typing import Annotated, Any
 import msgspec
 from msgspec import Meta
 
+from runner.run.layout import UNREADABLE
 from runner.schema.base import PositiveInt, Problem, Section
 from runner.schema.validation import check_section
 from runner.util.errors import UserError
+from runner.util.files import read_file
 
 SUPPORTED = ("llama", "mistral", "qwen2", "qwen3")
 """model types that the torch engine's decoder implements: RMSNorm, rotary embedding, SwiGLU"""
@@ -148,13 +150,13 @@ def read_config(directory: Path) -> tuple[dict[str, Any], str]:
     """
     path = Path(os.path.expanduser(directory)) / "config.json"
     try:
-        config = msgspec.json.decode(path.read_bytes())
+        config = msgspec.json.decode(read_file(path))
     except OSError as error:
         raise UserError(
             f"model.dir: cannot read {path}: {error.strerror}",
             hint="give the folder of a Hugging Face model, the one with config.json",
         ) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise UserError(f"{path}: not valid JSON: {error}") from None
     if not isinstance(config, dict):
         raise UserError(f"{path}: expected a JSON object with the model's shape")

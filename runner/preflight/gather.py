@@ -20,6 +20,7 @@ from runner.engines.registry import find_engine, make_plan, plugin_errors
 from runner.plan.plan import Plan
 from runner.preflight.host_load import LoadMeter
 from runner.run.device_locks import find_holders
+from runner.run.layout import UNREADABLE
 from runner.schema.base import Container, Profile
 from runner.util import cgroup, login_session, machine_lock, paths, processes
 from runner.util.daemon import IMPORT_ROOT
@@ -110,7 +111,7 @@ def _probe(
     answer = container.output_of(argv, timeout=PROBE_TIMEOUT_S, env=container.env_outside(inside, env))
     try:
         return msgspec.json.decode(answer or b"", type=ProbeAnswer)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 
@@ -161,7 +162,7 @@ def survey_gpus() -> GpuSurvey | None:
     answer = container.output_of(argv, timeout=SURVEY_TIMEOUT_S)
     try:
         survey = msgspec.json.decode(answer or b"", type=GpuSurvey)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     gpus = tuple(
         msgspec.structs.replace(gpu, processes=tuple(map(_visible, gpu.processes))) for gpu in survey.gpus

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.run.layout import UNREADABLE
 from runner.util.bounds import Count, Reading, Time, Whole
 
 
@@ -108,5 +109,5 @@ def decode_message(content: bytes) -> NodeAnswer | Pong | None:
     """Return a message of a node; None: it is not one."""
     try:
         return _DECODER.decode(content)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None

@@ -30,6 +30,7 @@ from runner.preflight.file_digests import digest_files
 from runner.preflight.gather import PROBE, PROBE_TIMEOUT_S, survey_gpus
 from runner.preflight.network_interfaces import active_rdma_devices, list_interfaces
 from runner.preflight.node_answer import NodeAnswer, NodeQuestions, Pong
+from runner.run.layout import UNREADABLE
 from runner.util import processes
 from runner.util.errors import UserError
 from runner.util.launcher_frames import Frame, encode, frames_of
@@ -172,7 +173,7 @@ def _probe(questions: NodeQuestions) -> tuple[ProbeAnswer | None, str]:
         return None, f"{questions.probe[0]} does not exist"
     except subprocess.TimeoutExpired:
         return None, f"{questions.probe[0]} did not answer within {PROBE_TIMEOUT_S:.0f} s"
-    except (OSError, subprocess.CalledProcessError, msgspec.DecodeError):
+    except (OSError, subprocess.CalledProcessError, *UNREADABLE):
         return None, f"{questions.probe[0]} does not run"
 
 

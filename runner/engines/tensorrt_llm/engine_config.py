@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import msgspec
 
+from runner.run.layout import UNREADABLE
+
 
 class EngineMapping(msgspec.Struct, frozen=True):
     """How an engine or checkpoint is split over ranks."""
@@ -62,7 +64,7 @@ def read_engine(content: bytes | None) -> EngineConfig | None:
     """Decode the config of an engine; None for no content, or another config (a checkpoint's)."""
     try:
         return msgspec.json.decode(content or b"", type=EngineConfig)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
 
 
@@ -70,5 +72,5 @@ def read_checkpoint(content: bytes | None) -> CheckpointConfig | None:
     """Decode the config of a checkpoint; None for no content, or another config."""
     try:
         return msgspec.json.decode(content or b"", type=CheckpointConfig)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None

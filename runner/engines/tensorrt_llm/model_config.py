@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from runner.engines.decode_bytes import DTYPE_BYTES
+from runner.run.layout import UNREADABLE
 
 MAX_TP_SHOWN = 64
 SCALED_ROPES = ("linear", "yarn", "dynamic")
@@ -60,7 +61,7 @@ def read_config(content: bytes | None) -> ModelConfig | None:
     """Decode a `config.json`; None for no content, or an unknown kind of model."""
     try:
         config = msgspec.json.decode(content or b"")
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return None
     if not isinstance(config, dict):
         return None
@@ -76,7 +77,7 @@ def read_config(content: bytes | None) -> ModelConfig | None:
         layers=layers,
         head_dim=_first(config, "head_dim") or hidden // heads,
         max_position=_max_position(config),
-        dtype=dtype if dtype in DTYPE_BYTES else None,
+        dtype=dtype if isinstance(dtype, str) and dtype in DTYPE_BYTES else None,
         architecture=_architecture(config),
         hidden=hidden,
         vocabulary=_first(config, "vocab_size"),

@@ -10,6 +10,7 @@ import msgspec
 from runner.engines.decode_bytes import DTYPE_BYTES, ByteWidths, ExpertCounts, decode_reads
 from runner.engines.model_shape import SUPPORTED, TransformerShape, shape_of
 from runner.plan.plan import DecodeReads
+from runner.run.layout import UNREADABLE
 from runner.util.errors import UserError
 
 # quant_algo of an engine, up to its `_PER_...` -> bytes of a quantised weight, and the type of the factors of
@@ -51,7 +52,7 @@ def decode_config(content: bytes | None) -> dict[str, Any]:
         UserError: there is none, or it is not a JSON object.
     """
     decoded = None
-    with contextlib.suppress(msgspec.DecodeError):
+    with contextlib.suppress(*UNREADABLE):
         decoded = msgspec.json.decode(content or b"")
     if not isinstance(decoded, dict):
         raise UserError("no config.json of the model or the engine could be read")

@@ -9,6 +9,7 @@ from typing import Any, get_args
 from runner.engines.tensorrt_llm.engine_config import EngineConfig, read_checkpoint, read_engine
 from runner.engines.trtllm.profile import Dtype
 from runner.util.errors import UserError
+from runner.util.files import read_file
 
 FAMILIES = {"QWen": "qwen", "GPTJ": "gptj", "GPTNeoX": "gptneox", "Llama": "llama"}
 """architecture without `ForCausalLM` -> folder of its family in examples/"""
@@ -68,7 +69,7 @@ def _read(path: Path) -> EngineConfig:
     if not path.is_dir():
         raise UserError(f"{path}: no such folder")
     try:
-        content = _config_of(path).read_bytes()
+        content = read_file(_config_of(path))
     except FileNotFoundError:
         raise UserError(f"{path}: this folder has no engine: config.json is missing") from None
     except OSError as error:

@@ -19,6 +19,7 @@ import yaml
 from runner.engines.tensorrt_llm.program_help import HelpPage, read_help
 from runner.engines.trtllm_bench.installation import BenchInstallation
 from runner.engines.trtllm_bench.profile import BenchProfile
+from runner.run.layout import UNREADABLE
 from runner.schema.base import Problem
 
 READER = Path(__file__).resolve().parents[2] / "ranks" / "llm_api_keys.py"
@@ -119,5 +120,5 @@ def _known(profile: BenchProfile, installation: BenchInstallation) -> Keys | Non
 def _classes(text: str) -> dict[str, dict[str, list[str] | None]]:
     try:
         return _decoder.decode(text)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return {}

@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from runner.engines.build_cache import HOST
 from runner.engines.model_shape import RopeScaling, TransformerShape, read_shape
+from runner.engines.tensorrt_llm.engine_config import read_checkpoint, read_engine
+from runner.engines.tensorrt_llm.model_config import read_config
+from runner.engines.tensorrt_llm.model_work import decode_config
 from runner.util.errors import UserError
 
 LLAMA: dict[str, Any] = {
@@ -127,3 +132,27 @@ def test_a_config_that_is_no_json(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "config.json").write_bytes(content)
     with pytest.raises(UserError, match=r"config\.json: not valid JSON"):
         read_shape(tmp_path)
+
+
+@pytest.mark.parametrize(
+    "content", ['{"x":' + "[" * 50_000, '{"torch_dtype":[]', "pipe"], ids=["deep", "damaged", "pipe"]
+)
+def test_a_strange_config_is_one_sentence(content: str, tmp_path: Path) -> None:
+    file = tmp_path / "config.json"
+    if content == "pipe":
+        os.mkfifo(file)
+    else:
+        file.write_text(content)
+    with pytest.raises(UserError, match="not valid JSON"):
+        read_shape(tmp_path)
+    found = HOST.read(str(file))
+    assert (read_config(found), read_engine(found), read_checkpoint(found)) == (None, None, None)
+    with pytest.raises(UserError, match="could be read"):
+        decode_config(found)
+
+
+def test_a_type_of_weights_that_is_no_text_is_unknown() -> None:
+    config = {"num_attention_heads": 8, "num_hidden_layers": 2, "hidden_size": 64, "torch_dtype": ["a"]}
+    found = read_config(json.dumps(config).encode())
+    assert found is not None
+    assert found.dtype is None
