@@ -19,7 +19,7 @@ from runner.report.build import build_report
 from runner.report.model import Report
 from runner.state.run import LiveStatus, RunState
 from runner.util.errors import UserError
-from runner.util.foreign_text import prometheus_label
+from runner.util.foreign_text import prometheus_label, prometheus_name
 
 UPDATE_S = 5.0
 """Time between updates of the metrics of a run under way."""
@@ -65,7 +65,7 @@ def gauges(found: Report) -> Iterator[Gauge]:
         ]
         if samples:
             text = f"{row.metric.with_unit}: {row.metric.formula}"
-            yield Gauge(f"trtbench_{row.metric.name}", text, samples)
+            yield Gauge(f"trtbench_{prometheus_name(row.metric.name)}", prometheus_label(text), samples)
 
 
 def series_labels(configuration: Configuration) -> dict[str, str]:

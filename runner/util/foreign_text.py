@@ -165,6 +165,11 @@ def html_text(text: str) -> str:
     return terminal_lines(text).translate(_HTML)
 
 
+def prometheus_name(text: str) -> str:
+    """Return the text as a part of the name of a metric: letters, digits and underscores."""
+    return re.sub(r"[^A-Za-z0-9_]", "_", text)
+
+
 def prometheus_label(text: str) -> str:
     """Return the text as the value of a label, before the escapes of the format."""
     return terminal_lines(text)

@@ -17,7 +17,9 @@ from runner.export.prometheus import MetricsPublisher, as_text, file_publisher, 
 from runner.export.prometheus_server import serve_metrics
 from runner.history.reports import load_report
 from runner.plan.plan import Configuration
+from runner.run import layout
 from runner.state.run import RunState
+from runner.util import paths
 from tests.support import recorded_runs
 from tests.support.paths import DATA
 from tests.support.runs import single, start
@@ -65,6 +67,18 @@ def test_special_characters_are_escaped(tmp_path: Path) -> None:
     out = tmp_path / "run.prom"
     assert main(["export", str(run.write(tmp_path)), "--prometheus", str(out)]) == 0
     assert samples(out.read_text())["trtbench_latency_ms"][0][0]["profile"] == run.profile
+
+
+def test_an_unknown_metric_cannot_write_lines_of_its_own(
+    capsysbinary: pytest.CaptureFixture[bytes],
+) -> None:
+    run_dir = recorded_runs.finished(1).write(paths.runs_dir())
+    report = run_dir / layout.REPORT
+    report.write_bytes(report.read_bytes().replace(b'"tokens_per_sec"', rb'"x 1\nup{a=\"b\"} 0\n\u001b[2J"'))
+    assert main(["export", run_dir.name, "--format", "prometheus"]) == 0
+    text = capsysbinary.readouterr().out.decode()
+    assert "\x1b" not in text
+    assert {name.partition("_")[0] for name in samples(text)} == {"trtbench"}
 
 
 def test_file_of_a_run_under_way_is_updated(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
