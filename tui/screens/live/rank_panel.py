@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 
-from tui.framework.rows import Row, Span, dim, row
+from runner.util.formatting import plural
+from tui.framework.rows import Row, Span, cut, dim, row
 from tui.text import align_right, fit, format_measurement
 
 CELL = 38
@@ -27,12 +30,41 @@ RankLines = tuple[RankLine, ...]
 
 
 def draw_ranks(ranks: tuple[RankLine, ...], width: int, height: int) -> list[Row]:
-    """Draw the ranks in as many columns as fit, each with a heading."""
+    """Draw the ranks in as many columns as fit, each with a heading; the last row summarises those left out.
+
+    `height`: 0 for all rows.
+    """
     if not ranks:
         return [row(dim("no rank has started yet"))]
-    columns = _columns(len(ranks), width)
-    cell = min(CELL + 8, (width - 2 * (columns - 1)) // columns)
     rows = rank_rows(len(ranks), width)
+    if not height or rows < height:
+        return _table(ranks, rows, width)
+    rows = max(0, height - 2)
+    shown = rows * _columns(len(ranks), width)
+    left = ranks[shown:]
+    others = f"+{len(left)} more" if shown else plural(len(left), "rank")
+    return [
+        *(_table(ranks[:shown], rows, width) if shown else []),
+        cut((dim(f"{others}, "), *_worst(left)), width),
+    ]
+
+
+def _worst(ranks: Sequence[RankLine]) -> Row:
+    """Return which of the ranks that are left out has a problem, or is the slowest."""
+    for rank in ranks:
+        if rank.broken:
+            return row("worst: ", Span(f"rank {rank.rank} {rank.state}", "bad"))
+    slowest = max(ranks, key=lambda rank: rank.mean_ms or 0.0)
+    if slowest.mean_ms is None:
+        return row(dim("none has measured"))
+    text = f"slowest rank {slowest.rank}: {format_measurement(slowest.mean_ms)} ms"
+    return row(Span(text, "dim" if slowest.slower is None else "warn"))
+
+
+def _table(ranks: Sequence[RankLine], rows: int, width: int) -> list[Row]:
+    """Draw headings and the ranks in columns of `rows` each."""
+    columns = -(-len(ranks) // rows)
+    cell = min(CELL + 8, (width - 2 * (columns - 1)) // columns)
     heading = fit("rank  last ms  mean ms     i", cell)
     drawn: list[Row] = [row(dim("  ".join([heading] * columns)))]
     for y in range(rows):

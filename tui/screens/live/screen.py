@@ -334,9 +334,9 @@ class LiveScreen(LogKeys, NodeKeys, KeyedScreen):
 
     @property
     def _scrolled_panel(self) -> Panel[object] | None:
-        """The maximised GPUs or the ranks, if not all fit: then the keys scroll them instead of the log."""
-        panel = self._panel("#gpus" if self.maximised == "gpus" else "#ranks")
-        return panel if panel.region and panel.last_top else None
+        """The maximised GPUs or ranks, if not all fit: then the keys scroll them instead of the log."""
+        panel = self._panel(f"#{self.maximised}") if self.maximised in ("gpus", "ranks") else None
+        return panel if panel is not None and panel.last_top else None
 
     def show_folding(self) -> None:
         self._show_now()

@@ -214,11 +214,13 @@ async def test_arrows_scroll_the_log_if_the_ranks_do_not_fit(tmp_path: Path) -> 
         assert log.render_line(log.size.height - 1).text.startswith("line 98")
 
 
-async def test_arrows_scroll_the_ranks_if_there_are_many(tmp_path: Path) -> None:
+async def test_arrows_scroll_the_ranks_only_while_they_are_maximised(tmp_path: Path) -> None:
     app = cockpit(recorded_runs.under_way(64), tmp_path)
     async with app.run_test(size=(80, 24)) as pilot:
         ranks = app.screen.query_one("#ranks", Rows)
         await pilot.press("down")
+        assert ranks.top == 0
+        await pilot.press("2", "down")
         assert ranks.top == 1
 
 
