@@ -49,8 +49,10 @@ CELLS_PER_POINT = 4
 BASELINE_ROOM = 0.04
 """A baseline farther away than this share of the latency, and than their range, is named at the edge."""
 _RUNS = re.compile(" +|[^ ]+")
-LANE_HEIGHTS = ((13, 1), (18, 2), (26, 5), (36, 9))
+LANE_HEIGHTS = ((13, 1), (18, 2), (26, 5), (36, 10), (60, 18))
 """(minimum rows of the plot, number of GPU lines below it)"""
+LANES_OF_ALL = 2
+"""lanes of all GPUs together, which come first"""
 
 
 class OutlierMark(msgspec.Struct, frozen=True):
@@ -105,7 +107,7 @@ class LatencyPlotData(msgspec.Struct, frozen=True):
 def draw_latency_plot(data: LatencyPlotData, width: int, height: int) -> list[Row]:
     if (not data.warmup and not data.n) or height < 3 or width < 24:
         return empty_plot(data.empty, width, height)
-    lanes = data.lanes[: max((count for least, count in LANE_HEIGHTS if height >= least), default=0)]
+    lanes = _fitting_lanes(data.lanes, height)
     body = height - 1 - len(lanes)
     scale = _scale(data, max(2, body // 2))
     labels = scale.labels(body)
@@ -129,6 +131,12 @@ def draw_latency_plot(data: LatencyPlotData, width: int, height: int) -> list[Ro
         )
     rows.append(row(dim(" " * (gutter + 2) + _times(data, plot, shaded))))
     return rows + [_lane(lane, gutter, plot) for lane in lanes]
+
+
+def _fitting_lanes(lanes: tuple[GpuLane, ...], height: int) -> tuple[GpuLane, ...]:
+    """Return all lanes; without room those of all GPUs together, because some GPUs alone would mislead."""
+    room = max((count for least, count in LANE_HEIGHTS if height >= least), default=0)
+    return lanes if len(lanes) <= room else lanes[: min(room, LANES_OF_ALL)]
 
 
 def _scale(data: LatencyPlotData, most_ticks: int) -> AxisScale | LogScale:

@@ -154,6 +154,13 @@ def test_what_the_gpus_do_stands_below_on_the_same_axis() -> None:
     assert set(drawn[72:88]) == {"⣀"}, "read, and idle"
 
 
+def test_without_room_for_the_lanes_of_all_gpus_none_is_drawn() -> None:
+    alone = [GpuLane(f"GPU {number}", 100.0) for number in range(8)]
+    data = plotted([1.0] * 40, lanes=(GpuLane("busy %", 100.0), GpuLane("SM MHz", 1980.0), *alone))
+    assert [line.split()[0] for line in lines(data, 100, 30)[-2:]] == ["busy", "SM"]
+    assert [line.split("│")[0].strip() for line in lines(data, 100, 36)[-8:]] == [lane.name for lane in alone]
+
+
 @given(
     st.lists(st.floats(0, 1e9), max_size=50),
     st.lists(st.floats(0, 1e9), max_size=5),
