@@ -299,20 +299,24 @@ def _process_line(
     )
 
 
-def gpu_title(state: RunState, ceiling: Ceiling | None = None) -> str:
-    """Return `GPUs, 2 Hz`, with the ceiling, and the status of the telemetry if it has a problem."""
+def gpu_title(state: RunState, ceiling: Ceiling | None = None, foreign: int = 0) -> str:
+    """Return `GPUs, 2 Hz`, with the ceiling, and the status of the telemetry if it has a problem.
+
+    `foreign`: processes on the GPUs that are not of the run; a low panel has no room to list them.
+    """
     telemetries = state.telemetries
     near = f" · {ceiling.short}" if ceiling is not None and ceiling.short else ""
     if not state.running and _last_window(state) is not None:
         return f"GPUs while measured: mean, peak of memory and temperature{near}"
     count = sum(len(telemetry.gpus) for telemetry in telemetries)
     what = f"{count} GPUs of {plural(len(telemetries), 'node')}" if state.nodes else "GPUs"
+    others = f" · {plural(foreign, 'process', 'processes')} not of this run" if foreign else ""
     period = max(telemetry.period_ms for telemetry in telemetries)
     rate = f", {1000 / period:.2g} Hz" if period else ""
     mig = next((uuid for gpu in state.all_gpus if (uuid := state.telemetry_of(gpu).mig_device(gpu))), "")
     troubles = [telemetry for telemetry in telemetries if telemetry.status is not None]
     return (
-        f"{what}{rate}{near}"
+        f"{what}{rate}{near}{others}"
         + (f" · on {mig[:12]}: its own memory, other values of the whole GPU" if mig else "")
         + "".join(f" · {_trouble(telemetry)}" for telemetry in troubles[:1])
     )

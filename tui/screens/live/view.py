@@ -162,7 +162,7 @@ def make_live_view(
             answer_source(feed.plan.engine),
         ),
         gpus=gpus,
-        gpu_title=gpu_title(state, current.ceiling),
+        gpu_title=gpu_title(state, current.ceiling, len(gpus.foreign)),
         host=_host(state),
         health=assess_health(feed, stall, slow, steady, current),
         note=_note(feed, now),

@@ -87,6 +87,11 @@ def test_a_foreign_process_is_below_the_gpus_if_there_is_room(tmp_path: Path) ->
     assert len(draw_gpu_box(many, 100, 20)) == 3 + 1 + 3
 
 
+def test_the_title_counts_foreign_processes_in_any_height(tmp_path: Path) -> None:
+    view = full_view(recorded_runs.shared_gpus(2), tmp_path, "")
+    assert view.gpu_title == "GPUs, 2 Hz · 1 process not of this run"
+
+
 @pytest.mark.parametrize("ranks", [1, 8, 64])
 def test_the_page_of_ranks_fits_in_any_size(ranks: int, tmp_path: Path) -> None:
     page = full_view(recorded_runs.under_way(ranks), tmp_path, "ranks").rank_page
