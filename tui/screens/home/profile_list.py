@@ -10,7 +10,7 @@ from tui.framework.picker import LinePicker, PickerLine
 from tui.framework.rows import Row, Span, cut, dim, row, row_text, row_width
 from tui.relative_time import format_timestamp
 from tui.screens.home.arrangement import Arrangement
-from tui.text import format_measurement, shorten_middle, width_of
+from tui.text import format_measurement, plain_text, shorten_middle, width_of
 
 if TYPE_CHECKING:
     from tui.screens.home.catalogue import ProfileItem
@@ -22,7 +22,11 @@ LEAST = {"name": 20, "this machine": 16, "model": 10}
 """Cells that these columns need at least, and get up to their longest text; the others need all of it."""
 IMPORTANCE = ("name", "this machine", "last result", "GPUs", "when", "engine", "model", "trend")
 """Columns of the list; the last ones are left out first."""
-ORDER = ("name", "engine", "model", "GPUs", "this machine", "trend", "last result", "when")
+ORDER = ("name", "engine", "model", "GPUs", "this machine", "trend", "last result", "when", "description")
+WITH_DESCRIPTION = 140
+"""Cells of the list from which on it has the description, which is also above the options."""
+LEAST_DESCRIPTION = 24
+"""Cells that all other columns have to leave for the description."""
 RIGHT_ALIGNED = ("GPUs", "last result", "when")
 
 _TITLES = {name: row("" if name in ("name", "trend") else name) for name in ORDER}
@@ -87,6 +91,8 @@ def column_widths(cells: Sequence[dict[str, Row]], width: int) -> dict[str, int]
             more = max(0, min(left, longest[name] - found[name]))
             found[name] += more
             left -= more
+    if width >= WITH_DESCRIPTION and left - GAP >= LEAST_DESCRIPTION:
+        found["description"] = min(longest["description"], left - GAP)
     return {name: found[name] for name in ORDER if name in found}
 
 
@@ -116,8 +122,8 @@ def _line(mark: Span, cells: dict[str, Row], widths: dict[str, int]) -> Row:
 
 
 def _shortened(name: str, cell: Row, width: int) -> Row:
-    """Cut a cell; names and models often differ at their end."""
-    if name in ("name", "model") and cell:
+    """Cut a cell; names, models and descriptions often differ at their end."""
+    if name in ("name", "model", "description") and cell:
         return (Span(shorten_middle(cell[0].text, width), cell[0].style),)
     return cut(cell, width)
 
@@ -146,6 +152,7 @@ def _cells(item: ProfileItem, lines: ProfileLines) -> dict[str, Row]:
         "trend": _trend(item),
         "last result": _result(item),
         "when": row(dim(when)),
+        "description": row(dim(plain_text(item.profile.description) if item.profile else "")),
     }
 
 

@@ -15,7 +15,7 @@ from tests.support import world
 from tui.framework.rows import row_text, row_width
 from tui.screens.home.arrangement import SORTS, Arrangement, SortBy, arrange
 from tui.screens.home.catalogue import ProfileGroup, ProfileItem
-from tui.screens.home.profile_list import ProfileLines, draw_profiles
+from tui.screens.home.profile_list import WITH_DESCRIPTION, ProfileLines, draw_profiles
 
 NOW = 1_767_276_000.0
 
@@ -75,6 +75,15 @@ def test_the_columns_that_fit_show_what_a_profile_needs_and_did() -> None:
     narrow = ["llama-70b", "1", "–", "4", "of", "8", "GPUs", "✖", "failed", "2", "min", "ago"]
     assert lines(items, 60)[6].split() == narrow
     assert lines(items, 24)[6].split() == ["llama-70b", "✖", "failed"]
+
+
+def test_a_very_wide_list_has_descriptions_if_there_is_room() -> None:
+    assert BIG.profile is not None
+    heading, line = lines([BIG], WITH_DESCRIPTION)
+    assert heading.endswith("  when  description")
+    assert line.endswith(BIG.profile.description)
+    assert "description" not in lines([BIG], WITH_DESCRIPTION - 1)[0]
+    assert "description" not in lines([item("n" * 90, based_on="torch-1gpu")], WITH_DESCRIPTION)[0]
 
 
 def test_groups_are_apart_and_lines_know_their_item() -> None:
