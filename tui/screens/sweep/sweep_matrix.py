@@ -46,6 +46,8 @@ LEGEND: tuple[PointState, ...] = (
 """The states in the order of the legend, which drops the last ones first: their cells have a label."""
 MIN_CELL = 9
 MAX_CELL = 26
+SECOND = 16
+"""cells of a second metric in each cell, where all columns have room for it"""
 GAP = 1
 SIGNS = 3
 """cells in front of a number: cursor or mark, state, level"""
@@ -99,10 +101,15 @@ def draw_matrix(view: BoardView, width: int, height: int) -> list[Row]:
     label = min(max(width_of(text) for text in (down.title, *shown.row_heads)), max(8, width // 3))
     heads = _column_heads(view)
     size = cell_size(width - label, heads)
+    wide = (width - label) // len(heads) - GAP >= MAX_CELL + SECOND
+    second = _second_column(view) if wide else None
     first, last = _window(view.column, len(heads), max(1, (width - label) // (size + GAP)))
-    rows = [_head_row(view, label, size, heads, first, last)]
+    rows = [_head_row(view, label, size, heads, first, last, SECOND if second else 0)]
+    if second is not None:
+        names = _aligned_heading(view.metric, size) + _aligned_heading(second.metric, SECOND)
+        rows.append(row(dim(" " * label + (" " * GAP + names) * len(heads))))
     count = len(shown.points)
-    body = max(1, height - 1) if height else count  # without a height all rows are counted
+    body = max(1, height - len(rows)) if height else count  # without a height all rows are counted
     top = max(0, min(view.row - body // 2, count - body)) if count > body else 0
     columns = _columns(view)
     for number in range(top, min(count, top + body)):
@@ -112,7 +119,8 @@ def draw_matrix(view: BoardView, width: int, height: int) -> list[Row]:
             point = shown.points[number][0 if view.of_metrics else column]
             mark = "•" if point is not None and point.cell in view.marked else " "
             cell = _cell(point, columns[column], best, size - SIGNS - 1)
-            spans += [Span(" " * GAP), *_draw_cell(cell, size, chosen, mark)]
+            more = "" if second is None else align_right(_second_text(point, second), SECOND)
+            spans += [Span(" " * GAP), *_draw_cell(cell, size, chosen, mark, more)]
         rows.append(row(*spans))
     return rows
 
@@ -136,6 +144,23 @@ def _column(view: BoardView, points: Sequence[BoardPoint | None], metric: Metric
     return _Column(metric, measured_spread(view.board, metric.name), heat_scale(points, metric))
 
 
+def _second_column(view: BoardView) -> _Column | None:
+    """Return the first metric that is not in the cells yet; None if the columns are metrics."""
+    if view.of_metrics:
+        return None
+    others = [metric for metric in view.metrics if metric.name != view.metric.name]
+    every = [point for line in view.matrix.points for point in line]
+    return _column(view, every, others[0]) if others else None
+
+
+def _second_text(point: BoardPoint | None, column: _Column) -> str:
+    value = point.numbers.get(column.metric.name) if point is not None else None
+    if value is None:
+        return ""
+    text = format_with_margin(value.mean, margin_of(value, column.spread))
+    return text if width_of(text) < SECOND else format_measurement(value.mean)
+
+
 def _column_heads(view: BoardView) -> list[str]:
     if view.of_metrics:
         return [heading(metric) for metric in view.metrics]
@@ -152,16 +177,24 @@ def heading(metric: Metric) -> str:
     return named.get(metric.name, f"{metric.title}{unit}")
 
 
+def _aligned_heading(metric: Metric, width: int) -> str:
+    return align_right(shorten(heading(metric), width - 1), width)
+
+
 def _window(selected: int, count: int, room: int) -> tuple[int, int]:
     """Return the range of visible columns around the selected one."""
     first = max(0, min(selected - room // 2, count - room))
     return first, min(count, first + room)
 
 
-def _head_row(view: BoardView, label: int, size: int, heads: list[str], first: int, last: int) -> Row:
+def _head_row(
+    view: BoardView, label: int, size: int, heads: list[str], first: int, last: int, after: int
+) -> Row:
+    """Draw the values of the columns; `after`: cells of a second metric in each column."""
     title = fit(view.board.axes[view.view.rows].title, label)
     cells = [
-        dim(" " * GAP + align_right(shorten(heads[column], size), size)) for column in range(first, last)
+        dim(" " * GAP + align_right(shorten(heads[column], size), size) + " " * after)
+        for column in range(first, last)
     ]
     more = dim(" …") if last < len(heads) or first else ""
     return row(dim(title), *cells, more)
@@ -207,15 +240,17 @@ def _cell(
     )
 
 
-def _draw_cell(cell: _DrawnCell, size: int, chosen: bool, mark: str) -> list[Span]:
+def _draw_cell(cell: _DrawnCell, size: int, chosen: bool, mark: str, more: str) -> list[Span]:
+    """Draw a cell; `more`: the text of its second metric."""
     level = " " if cell.level is None else LEVELS[cell.level]
     body = f" {align_right(cell.text, size - SIGNS - 1)}"
     if chosen:
-        return [Span(f"▸{cell.glyph}{level if mark == ' ' else mark}{body}", "chosen")]
+        return [Span(f"▸{cell.glyph}{level if mark == ' ' else mark}{body}{more}", "chosen")]
     heat = cell.text_style
     if cell.level is not None and not heat:
         heat = f"heat{1 + cell.level * HEATS // len(LEVELS)}"
-    return [Span(mark, "accent"), Span(cell.glyph, cell.style), dim(level), Span(body, heat)]
+    spans = [Span(mark, "accent"), Span(cell.glyph, cell.style), dim(level), Span(body, heat)]
+    return [*spans, dim(more)] if more else spans
 
 
 def draw_pareto(view: BoardView, width: int, height: int) -> list[Row]:

@@ -26,7 +26,7 @@ def view_of(path: object) -> BoardView:
     return first_board_view(feed.board())
 
 
-@pytest.mark.parametrize("width", [40, 116])
+@pytest.mark.parametrize("width", [40, 116, 196])
 def test_no_column_moves_when_numbers_arrive(width: int) -> None:
     views = [view_of(make()) for make in (nothing_yet, half_way)]
     heads = [row_text(draw_matrix(view, width, 0)[0]) for view in views]
@@ -42,6 +42,17 @@ def test_no_column_moves_when_numbers_arrive(width: int) -> None:
 )
 def test_columns_share_the_width(room: int, heads: Sequence[str], size: int) -> None:
     assert cell_size(room, heads) == size
+
+
+def test_wide_cells_have_a_second_metric_with_its_interval() -> None:
+    view = view_of(complete())
+    narrow, wide = (draw_matrix(view, width, 0) for width in (116, 196))
+    assert len(wide) == len(narrow) + 1
+    assert row_text(wide[1]).split() == ["tokens/s", "latency,", "ms"] * 4
+    assert row_text(wide[2]).split()[:5] == ["1", "▸✔▁", "131.3", "±2.7", "974.8"]
+    swapped = draw_matrix(view.next_metric(), 196, 0)
+    assert row_text(swapped[1]).split()[:3] == ["latency,", "ms", "tokens/s"]
+    assert all(row_width(row) <= 196 for row in wide)
 
 
 def test_levels_are_logarithmic_and_hide_noise() -> None:
