@@ -35,10 +35,11 @@ from tui.framework.ascii_filter import AsciiFilter
 from tui.framework.clean_filter import CleanFilter
 from tui.framework.indexed_colours import IndexedColours
 from tui.framework.keymap import GLOBAL_KEYS, key_bindings
+from tui.framework.sixteen_colours import SixteenColours
 from tui.framework.terminal import TerminalApp
 from tui.screens.registry import create_screen
 from tui.text import ascii_only
-from tui.theme import MONOCHROME, THEMES, starting_theme
+from tui.theme import MONOCHROME, OF_SIXTEEN, THEMES, has_few_colours, starting_theme
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -55,6 +56,7 @@ MAX_HISTORY = 16
 """How many places the way back remembers."""
 ASCII = AsciiFilter()
 INDEXED = IndexedColours()
+SIXTEEN = SixteenColours(OF_SIXTEEN)
 CLEAN = CleanFilter()
 PALETTE_HINT = "name of a run, a profile or a command"
 TITLE_EVERY_S = 1.0
@@ -62,7 +64,7 @@ STARTUP_S = 1.0
 """How long after its first frame a screen may still be loading."""
 VARIANTS = Path(__file__).with_name("variants.tcss")
 WITH_VARIANTS = (MONOCHROME, "high-contrast")
-"""Themes that have rules of their own; so has ASCII."""
+"""Themes that have rules of their own; so have ASCII and terminals with 16 colours."""
 WIDTHS = [(0, "-narrow"), (100, "-wide"), (160, "-very-wide")]
 HEIGHTS = [(0, "-low"), (32, "-high"), (46, "-very-high")]
 """CSS classes of every screen, by minimum number of columns and rows"""
@@ -116,7 +118,8 @@ class TrtbenchApp(TerminalApp):
         self._fleets: list[tuple[list[FleetHost], Fleet]] = []
         self.add_mode(self.DEFAULT_MODE, lambda: self._with_size_classes(create_screen(start)))
         self.set_class(ascii_only(), "-ascii")
-        if ascii_only():
+        self.set_class(has_few_colours(self.console), "-few-colours")
+        if ascii_only() or has_few_colours(self.console):
             self.stylesheet.read_first(VARIANTS)
 
     def on_ready(self) -> None:
@@ -141,6 +144,8 @@ class TrtbenchApp(TerminalApp):
             return [NoColor(), *last]
         if self.console.color_system == "256":
             last = [INDEXED, *last]
+        elif has_few_colours(self.console):
+            last = [SIXTEEN, *last]
         filters = super().get_line_filters()
         if self.theme not in THEME_NAMES or isinstance(self.screen, SystemModalScreen):
             return [*filters, *last]

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from functools import lru_cache
 from typing import Any
 
+from rich.console import Console
 from rich.style import Style
 from textual.app import App
 from textual.color import Color
@@ -36,6 +37,8 @@ _COLOURS = {
     "panel":      ("#1e252c", "#e6eaed", "#1a1a1a"),
     "border":     ("#3a444d", "#b4bec6", "#ffffff"),
 }  # fmt: skip
+OF_SIXTEEN = (("#e0a83e", "bright_yellow"), ("#8a5200", "magenta"))
+"""The colours of warnings, and one of 16 colours for each: yellow is unreadable on a light background."""
 _DEFAULT_COLOUR = "ansi_default"
 _WITHOUT_COLOUR = {
     "ansi-background": _DEFAULT_COLOUR,
@@ -123,15 +126,30 @@ def text_style(app: App[object], name: str, base: Style) -> Style:
     The style is made from the tokens of the theme, not from component classes: these add one stylesheet node
     per widget and style, which takes half of the time until the first frame.
     """
+    if base.reverse:
+        return _reversed(base, _TOKENS[name][1] if name in _TOKENS else Style())
     if name in _HEATS:
+        if has_few_colours(app.console):
+            return base
         return _heated(app.theme_variables["primary"], base, _HEATS[name])
     token, look = _TOKENS[name]
     strength = _DIM_IN.get(app.theme, _DIM) if name == "dim" else 1.0
     return _styled(app.theme_variables[token], base, look, strength)
 
 
+def has_few_colours(console: Console) -> bool:
+    """Return whether a terminal has only 16 colours, and so no faint backgrounds."""
+    return console.color_system == "standard"
+
+
 def cursor_style(app: App[object], base: Style) -> Style:
-    """Return the style of the row under the cursor: a faint background in the accent colour."""
+    """Return the style of the row under the cursor: a faint background in the accent colour.
+
+    With 16 colours it is in reverse video: their only faint background is grey, on which some texts cannot be
+    read, and which the Linux console does not have.
+    """
+    if has_few_colours(app.console):
+        return base + Style(reverse=True)
     return _cursor(app.theme_variables["primary"], base)
 
 
@@ -144,6 +162,12 @@ def _styled(colour: str, base: Style, look: Style, strength: float) -> Style:
     if strength < 1 and base.bgcolor is not None:
         parsed = Color.from_rich_color(base.bgcolor).blend(parsed, strength)
     return base + look + Style(color=parsed.rich_color)
+
+
+@lru_cache(maxsize=64)
+def _reversed(base: Style, look: Style) -> Style:
+    """Return the style of a text in a row in reverse video: colours would become blocks of background."""
+    return base + look + Style(reverse=not look.reverse)
 
 
 @lru_cache(maxsize=64)

@@ -5,22 +5,27 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import get_args
 
 import pytest
-from rich.color import ColorType
+from rich.color import ColorSystem, ColorType
+from rich.style import Style
 from textual.pilot import Pilot
 
 from runner.cli.main import build_parser
 from runner.cli.places import RunsPlace
 from runner.profile import settings
+from runner.state.run import LiveStatus
 from runner.util import paths
 from runner.util.errors import UserError
 from runner.util.themes import THEME_NAMES, ThemeName
+from tests.support import world
 from tests.support.paths import ROOT
 from tests.support.patience import PATIENCE_S
 from tests.support.terminal import Terminal
+from tests.support.world import wait_until_idle
 from tui.app import TrtbenchApp
 from tui.theme import THEMES, select_theme
 
@@ -106,14 +111,39 @@ async def test_no_cell_has_a_colour_in_monochrome(monkeypatch: pytest.MonkeyPatc
     assert os.environ["NO_COLOR"] == "1", "programs that are started from here still see it"
 
 
+@pytest.mark.parametrize(("theme", "error", "warning"), [("dark", 9, 11), ("light", 1, 5)])
+async def test_with_16_colours_warnings_are_not_red(
+    theme: str, error: int, warning: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLORTERM", "")
+    monkeypatch.setenv("TRTBENCH_THEME", theme)
+    ended: tuple[LiveStatus, ...] = ("finished", "failed", "stopped")
+    for number, status in enumerate(ended):
+        world.create_ended_run(status[:4], "quickstart", status, ago=100 + number)
+    app = TrtbenchApp(RunsPlace())
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_until_idle(pilot)
+        segments = list(segments_of(app))
+    drawn = {text.strip(): style for text, style in segments}
+    colours = {text: drawn[text].color for text in ("✖ FAILED", "■ STOPPED")}
+    numbers = [colour.downgrade(ColorSystem.STANDARD).number for colour in colours.values() if colour]
+    assert numbers == [error, warning]
+    assert drawn["✔ FINISHED"].reverse, "the row under the cursor"
+    assert len({style.color for _, style in segments if style.reverse}) == 1
+
+
+def segments_of(app: TrtbenchApp) -> Iterator[tuple[str, Style]]:
+    """The texts of the screen as they are sent to the terminal."""
+    update = app.screen._compositor.render_full_update()
+    return ((part.text, part.style or Style()) for line in update.strips for strip in line for part in strip)
+
+
 def colours_of(app: TrtbenchApp) -> set[ColorType]:
     """The kinds of colour in all cells as they are sent to the terminal."""
-    update = app.screen._compositor.render_full_update()
-    styles = [segment.style for line in update.strips for strip in line for segment in strip]
     return {
         colour.type
-        for style in styles
-        if style is not None
+        for _, style in segments_of(app)
         for colour in (style.color, style.bgcolor)
         if colour is not None
     }
