@@ -16,6 +16,7 @@ from runner.run import liveness
 from runner.util.errors import UserError
 from runner.util.processes import user_name
 from tui.framework.rows import Panel, Row, Span, dim, row, row_width
+from tui.screens.dialogs.fitting import fitting_terminal
 from tui.text import wrap
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(classes="dialog framed"):
-            yield Panel(draw_question, id="question")
+            yield Panel(fitting_terminal(self.app, draw_question), id="question")
 
     def on_mount(self) -> None:
         self.query_one("#question", Panel).update(self._question)

@@ -21,6 +21,7 @@ from runner.util.errors import UserError
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, Row, Span, cut, dim, row
 from tui.framework.titles import set_title
+from tui.screens.dialogs.fitting import fitting_terminal
 from tui.screens.sweep.start_dialog import StartDialog, warning_rows, wrapped
 from tui.text import plain_text
 
@@ -150,7 +151,7 @@ class TuneStart(StartDialog[None]):
                     entry = Input(getattr(self._request, name), placeholder=hint, compact=True, id=name)
                     entry.cursor_blink = False
                     yield entry
-            yield Panel(draw_preview, id="preview")
+            yield Panel(fitting_terminal(self.app, draw_preview, len(FIELDS)), id="preview")
 
     def on_mount(self) -> None:
         self._define()

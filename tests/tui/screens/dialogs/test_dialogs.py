@@ -48,6 +48,17 @@ async def test_keys_answer(key: str, answers: list[bool]) -> None:
         assert app.answers == answers
 
 
+@pytest.mark.parametrize(("rows", "shown"), [(24, 5), (7, 3), (5, 2), (4, 1)])
+async def test_the_keys_of_a_question_are_visible_at_any_height(rows: int, shown: int) -> None:
+    app = Asking()
+    async with app.run_test(size=(80, rows)):
+        lines = widget_text(app.screen, "#question").splitlines()
+        assert len(lines) == shown
+        assert lines[-1].startswith("y stop it")
+        panel = app.screen.query_one("#question", Panel)
+        assert panel.region.bottom < app.size.height
+
+
 async def test_only_a_click_outside_closes_the_help() -> None:
     app = TrtbenchApp(RunsPlace())
     async with app.run_test(size=(120, 40)) as pilot:
