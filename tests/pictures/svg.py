@@ -90,7 +90,8 @@ def _document(frames: list[Frame], title: str, css: str) -> str:
         groups.append(f'<g id="f{index}" class="f">\n{body}\n</g>')
     return "\n".join(
         [
-            f'<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve" viewBox="0 0 {width:g} {height:g}">',
+            '<svg xmlns="http://www.w3.org/2000/svg" xml:space="preserve"'
+            f' viewBox="0 0 {width:g} {height:g}">',
             f"<style>text{{font:20px {FONT};white-space:pre}}",
             f".t{{font:bold 18px sans-serif;fill:#c5c8c6}}{rules}{css}</style>",
             f'<rect width="{width:g}" height="{height:g}" rx="8" fill="#292929"/>',
