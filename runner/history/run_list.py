@@ -21,9 +21,10 @@ from runner.util.formatting import duration, format_number, plural
 SPARK = 24
 NO_RUNS = "no runs yet; `trtbench-tui run quickstart` starts one\n"
 NO_MATCH = "no run matches the filter\n"
-_LEFT = frozenset(
-    {"", "HOST", "STATE", "PROFILE", "STARTED", "TAGS", "CAUSE", "DELETED", "RUN", "GPU", "SWEEP"}
-)
+_LEFT = frozenset({
+    "", "HOST", "STATE", "PROFILE", "NAME", "DONE", "STARTED", "TAGS", "CAUSE", "DELETED", "RUN", "GPU",
+    "SWEEP",
+})  # fmt: skip
 """titles of left-aligned columns; all other columns are numbers and right-aligned"""
 
 
@@ -39,7 +40,7 @@ def as_text(
     host_of: HostOf | None = None,
 ) -> str:
     """Return one aligned line an entry; lines longer than `width` columns end in `…`."""
-    return "".join(f"{_cut(line, width)}\n" for line in _aligned(_rows(entries, disk, host_of)))
+    return "".join(f"{_cut(line, width)}\n" for line in aligned_lines(_rows(entries, disk, host_of)))
 
 
 def as_groups(
@@ -66,7 +67,7 @@ def as_groups(
         heading = f"{profile or 'not a run'} · {runs} of {plural(len(groups[profile]), 'run')}"
         lines += [""] if lines else []
         lines.append(plain_text(heading) + (f" · {_trend_text(trend)}" if trend else ""))
-        lines += [f"  {line}" for line in _aligned(_rows(entries, disk, host_of))]
+        lines += [f"  {line}" for line in aligned_lines(_rows(entries, disk, host_of))]
     return "".join(f"{_cut(line, width)}\n" for line in lines)
 
 
@@ -174,7 +175,7 @@ def trend_text(trend: Trend) -> str:
                 " ".join(point.entry.tags),
             ]
         )
-    lines += [f"  {line}" for line in _aligned(rows)]
+    lines += [f"  {line}" for line in aligned_lines(rows)]
     return "\n".join(lines) + "\n"
 
 
@@ -200,7 +201,7 @@ def trend_json(trend: Trend) -> str:
 def trash_text(trash: Sequence[TrashedRun]) -> str:
     """Return one aligned line a deleted run."""
     rows = [["RUN", "DELETED"], *([trashed.run, format_time(trashed.deleted)] for trashed in trash)]
-    return "".join(f"{line}\n" for line in _aligned(rows))
+    return "".join(f"{line}\n" for line in aligned_lines(rows))
 
 
 # --- formatting and columns --------------------------------------------------------------------------------
@@ -268,7 +269,7 @@ def _cut(line: str, width: int | None) -> str:
     return f"{line}…"
 
 
-def _aligned(rows: Iterable[Sequence[str]]) -> Iterator[str]:
+def aligned_lines(rows: Iterable[Sequence[str]]) -> Iterator[str]:
     """Yield aligned lines; empty columns are omitted, the last column is not padded."""
     titles, *body = [[plain_text(cell) for cell in row] for row in rows]
     filled = [column for column, title in enumerate(titles) if not title or any(row[column] for row in body)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -13,7 +12,6 @@ from runner.sweep.board import Board
 from runner.sweep.progress import SweepStatus
 from runner.sweep.spec import SweepAxis
 from runner.util.errors import UserError
-from runner.util.foreign_text import plain_text
 from runner.util.formatting import duration
 
 SCHEMA = 1
@@ -95,14 +93,13 @@ def list_text(sweeps: Sequence[ListedSweep], hosts: Sequence[str] | None = None)
         sweeps: at least one.
         hosts: the machine of each sweep, for a column; None: all are of this machine.
     """
+    from runner.history.run_list import aligned_lines, format_time  # another machine sends rows only
+
     rows = [["", "STATE", "NAME", "DONE", "STARTED", "TOOK"]]
     for one in sweeps:
-        started = time.strftime("%Y-%m-%d %H:%M", time.localtime(one.created))
         short, done = one.sweep.rpartition("_")[2], f"{one.settled}/{one.total}"
-        rows.append([short, one.status, plain_text(one.name), done, started, duration(one.seconds)])
+        rows.append([short, one.status, one.name, done, format_time(one.created), duration(one.seconds)])
     if hosts is not None:
         for row, host in zip(rows, ["HOST", *hosts], strict=True):
             row.insert(1, host)
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "".join(f"{line.rstrip()}\n" for line in lines)
+    return "".join(f"{line}\n" for line in aligned_lines(rows))
