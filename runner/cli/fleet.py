@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 ALL = 20_000
 """ended runs of a host that a command looks through"""
+_ON_SWEEPS: tuple[OnHosts, ...] = ("list sweeps", "show sweep", "stop sweep", "resume sweep")
+"""commands that look through the sweeps as well: one may have no run yet"""
 
 
 def run_on_hosts(arguments: argparse.Namespace) -> int:
@@ -59,15 +61,16 @@ def run_on_hosts(arguments: argparse.Namespace) -> int:
             f"this command does not take --host; {able} do, and the dashboard",
             hint="`ssh HOST trtbench-tui ...` runs any command on the other machine",
         )
-    sweeps = on_hosts == "list sweeps"
-    with opened(hosts, newest=0 if sweeps else ALL, list_every_s=math.inf, sweeps=sweeps) as fleet:
+    lists_sweeps = on_hosts == "list sweeps"
+    newest, sweeps = 0 if lists_sweeps else ALL, on_hosts in _ON_SWEEPS
+    with opened(hosts, newest=newest, list_every_s=math.inf, sweeps=sweeps) as fleet:
         unlisted = fleet.wait_for_lists()
         for host, reason in unlisted.items():
             print(f"trtbench-tui: {host}: {reason}", file=sys.stderr)
         if len(unlisted) == len(hosts):
             return ExitCode.BAD_INPUT
         if on_hosts in ("list", "list sweeps"):
-            listed = (fleet_sweeps.list_sweeps if sweeps else _list)(fleet, arguments)
+            listed = (fleet_sweeps.list_sweeps if lists_sweeps else _list)(fleet, arguments)
             return ExitCode.BAD_INPUT if unlisted else listed
         if on_hosts in ("stop", "stop sweep"):
             return (_stop if on_hosts == "stop" else fleet_sweeps.stop)(fleet, arguments)

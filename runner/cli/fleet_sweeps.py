@@ -11,7 +11,7 @@ from runner.util.exit_codes import ExitCode
 
 if TYPE_CHECKING:
     from runner.fleet.fleet import Fleet
-    from runner.fleet.found import FoundSweep
+    from runner.fleet.found import NamedSweep
     from runner.sweep.sweep_list import ListedSweep
 
 _BEGIN_S = 20.0
@@ -39,7 +39,7 @@ def list_sweeps(fleet: Fleet, arguments: argparse.Namespace) -> int:
     return code
 
 
-def copy(fleet: Fleet, found: FoundSweep) -> Path:
+def copy(fleet: Fleet, found: NamedSweep) -> Path:
     """Copy a sweep; return the directory of the copy.
 
     Raises:

@@ -10,14 +10,13 @@ from pathlib import Path
 from typing import TypeVar
 
 from runner.compare.sides import finished_runs, is_filter
-from runner.fleet.found import FoundRun, FoundSweep
+from runner.fleet.found import FoundRun, NamedSweep
 from runner.fleet.hosts import short_name
 from runner.fleet.link import Link, LinkState, LinkStatus
 from runner.fleet.mirror import Mirror, folder_of, remove_unused
 from runner.fleet.remote_host import LIST_EVERY_S, RemoteHost, ResumeState, StopState
 from runner.fleet.wire import Listing, sweep_of_key
 from runner.history.query import needs_disk
-from runner.history.sweep_fold import fold_sweep
 from runner.history.sweep_lookup import FILTER
 from runner.profile.settings import FleetHost
 from runner.sweep.sweep_files import COPIES
@@ -161,10 +160,11 @@ class Fleet:
         found = found or [run for run in runs if wanted and wanted in run.id]
         return _single(found, name, "run", host or ", ".join(self.hosts))
 
-    def find_sweep(self, name: str) -> FoundSweep:
-        """Find a sweep that has runs by `[HOST:]` and `last`, its id, or a unique part of its id.
+    def find_sweep(self, name: str) -> NamedSweep:
+        """Find a sweep by `[HOST:]` and `last`, its id, or a unique part of its id.
 
-        The id may be written as the term of a filter, `sweep:5c61`.
+        The id may be written as the term of a filter, `sweep:5c61`. Without the sweeps in the lists, only one
+        with a listed run is found.
 
         Raises:
             UserError: none or several match.
@@ -172,19 +172,19 @@ class Fleet:
         host, wanted = self._split(name)
         wanted = wanted.removeprefix(FILTER)
         by_sweep: dict[tuple[str, str], list[FoundRun]] = {}
+        for view in self.views():
+            listed = view.listing.sweeps if view.listing is not None else None
+            by_sweep |= {(view.name, one.sweep): [] for one in (listed.sweeps if listed is not None else ())}
         for run in self.runs():
-            if run.run.sweep is not None and host in ("", run.host):
+            if run.run.sweep is not None:
                 by_sweep.setdefault((run.host, run.run.sweep.sweep), []).append(run)
-        sweeps = {
-            place: FoundSweep(
-                place[0], fold_sweep(place[1], [run.entry for run in runs], len(runs)), tuple(runs)
-            )
-            for place, runs in by_sweep.items()
-        }
+        sweeps = [
+            NamedSweep(*place, tuple(runs)) for place, runs in by_sweep.items() if host in ("", place[0])
+        ]
         if wanted == "last" and sweeps:
-            return sweeps[max(sweeps, key=lambda place: place[1])]
-        exact = [sweep for sweep in sweeps.values() if sweep.id == wanted or sweep.id.endswith(f"_{wanted}")]
-        found = exact or [sweep for sweep in sweeps.values() if wanted and wanted in sweep.id]
+            return max(sweeps, key=lambda sweep: sweep.id)
+        exact = [sweep for sweep in sweeps if sweep.id == wanted or sweep.id.endswith(f"_{wanted}")]
+        found = exact or [sweep for sweep in sweeps if wanted and wanted in sweep.id]
         return _single(found, name, "sweep", host or ", ".join(self.hosts))
 
     def is_filter(self, side: str) -> bool:
@@ -336,7 +336,7 @@ class Fleet:
             time.sleep(look_every_s)
 
 
-_Found = TypeVar("_Found", FoundRun, FoundSweep)
+_Found = TypeVar("_Found", FoundRun, NamedSweep)
 
 
 def _single(found: Sequence[_Found], name: str, what: str, where: str) -> _Found:
@@ -346,8 +346,9 @@ def _single(found: Sequence[_Found], name: str, what: str, where: str) -> _Found
         UserError: none or several match.
     """
     if not found:
+        listing = "sweeps ls` lists its sweeps" if what == "sweep" else "ls` lists its runs"
         raise UserError(
-            f"there is no {what} {name!r} on {where}", hint="`trtbench-tui --host HOST ls` lists its runs"
+            f"there is no {what} {name!r} on {where}", hint=f"`trtbench-tui --host HOST {listing}"
         )
     if len(found) > 1:
         shown = ", ".join(f"{one.host}:{one.id}" for one in found[:4])

@@ -43,6 +43,16 @@ class FoundSweep:
         return self.entry.run
 
 
+@dataclass(frozen=True)
+class NamedSweep:
+    """A sweep or a tuning of a host, which may have no run yet."""
+
+    host: str
+    id: str
+    runs: tuple[FoundRun, ...]
+    """the listed ones, newest first"""
+
+
 def fold_host(host: str, runs: Sequence[RemoteRun]) -> list[FoundRun | FoundSweep]:
     """Return the runs of a host, newest first; those of a sweep are one row."""
     found = {run.id: run for run in (FoundRun(host, run) for run in runs)}

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -46,17 +48,18 @@ class Machines:
     ) -> None:
         self._there, self._monkeypatch, self._capsys = there, monkeypatch, capsys
 
+    @contextmanager
+    def box(self) -> Iterator[None]:
+        """Be on the box."""
+        with self._monkeypatch.context() as patch:
+            patch.setenv("TRTBENCH_HOME", str(self._there))
+            yield
+
     def on_box(self, *words: str) -> str:
         """What a command prints that is typed on the box."""
-        with self._monkeypatch.context() as patch:
-            patch.setenv("TRTBENCH_HOME", str(self._there))
+        with self.box():
             assert main(words) == ExitCode.OK
         return self._capsys.readouterr().out
-
-    def measure_on_box(self, letters: str) -> Path:
-        with self._monkeypatch.context() as patch:
-            patch.setenv("TRTBENCH_HOME", str(self._there))
-            return measure(letters)
 
     def over_ssh(self, *words: str) -> str:
         """What the same command prints that is typed here, with `--host`."""
@@ -67,7 +70,8 @@ class Machines:
 @pytest.fixture
 def machines(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Machines:
     both = Machines(reachable_host(tmp_path, monkeypatch), monkeypatch, capsys)
-    both.measure_on_box("5c61").with_name("20260101T000000Z_broken_0001").mkdir()
+    with both.box():
+        measure("5c61").with_name("20260101T000000Z_broken_0001").mkdir()
     return both
 
 
@@ -102,6 +106,15 @@ def test_attach_shows_the_sweep_that_no_run_is_named_like(machines: Machines) ->
     shown = machines.over_ssh("attach", "5c61", "--headless")
     assert shown == machines.on_box("attach", "5c61", "--headless")
     assert "8 of 8 measurements done" in shown
+
+
+def test_sweep_without_a_run_is_found(machines: Machines, capsys: pytest.CaptureFixture[str]) -> None:
+    with machines.box():
+        name = written(sweep_of(2)).name
+    assert machines.over_ssh("sweeps", "show", name[-4:]) == machines.on_box("sweeps", "show", name)
+    assert main(["--host", "user@box", "sweeps", "show", "none"]) == ExitCode.BAD_INPUT
+    hint = "`trtbench-tui --host HOST sweeps ls` lists its sweeps"
+    assert capsys.readouterr().err == f"trtbench-tui: there is no sweep 'none' on user@box\n{hint}\n"
 
 
 def test_runs_of_a_sweep_are_exported_as_there(machines: Machines) -> None:
