@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runner.engines.tensorrt_llm import options_by_version
+from runner.engines.tensorrt_llm.installed_options import choices_of, presence_of
 from runner.engines.tensorrt_llm.model_config import ModelConfig
 from runner.engines.tensorrt_llm.more_options import Words
 from runner.engines.tensorrt_llm.options import Options, ToolHelp, options_of
@@ -39,24 +40,17 @@ class Programs:
 
     def presence(self, program: Program, option: str) -> Presence:
         """Return whether a program has an option."""
-        known = self.helps.get(program)
-        if known is not None:
-            return Presence.YES if f"--{option}" in known.options else Presence.NO
-        if self.version is None:
-            return Presence.UNKNOWN
-        return options_by_version.presence(self._in_table(program), option, self.version)
+        return presence_of(self.helps.get(program), self._in_table(program), option, self.version)
 
     def choices(self, program: Program, option: str) -> tuple[str, ...]:
         """Return the values that an option takes; empty: any, or not known."""
-        known = self.helps.get(program)
-        if known is not None:
-            return known.options.get(f"--{option}", ())
-        found = self._properties(program, option)
-        return found.choices if found is not None else ()
+        return choices_of(self.helps.get(program), self._in_table(program), option, self.version)
 
     def is_flag(self, program: Program, option: str) -> bool:
         """Check that an option is known to take no value."""
-        found = self._properties(program, option)
+        if self.version is None:
+            return False
+        found = options_by_version.properties_of(self._in_table(program), option, self.version)
         return found is not None and found.flag
 
     def why_missing(self, program: Program, option: str) -> str:
@@ -82,11 +76,6 @@ class Programs:
             and options_by_version.presence(program, option, self.version) is Presence.YES
         ]
         return [program.removeprefix("convert ") for program in having]
-
-    def _properties(self, program: Program, option: str) -> options_by_version.Properties | None:
-        if self.version is None:
-            return None
-        return options_by_version.properties_of(self._in_table(program), option, self.version)
 
     def _in_table(self, program: Program) -> str:
         return f"convert {self.family}" if program == "convert" else program

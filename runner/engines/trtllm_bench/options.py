@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from runner.engines.tensorrt_llm import options_by_version
+from runner.engines.tensorrt_llm.installed_options import choices_of, presence_of
 from runner.engines.tensorrt_llm.options import Options, ToolHelp, to_argv
 from runner.engines.tensorrt_llm.options_by_version import Presence
 from runner.engines.tensorrt_llm.versions import Version
@@ -78,10 +79,7 @@ class Tool:
 
     def presence(self, part: Part, option: str) -> Presence:
         """Return whether a part has an option."""
-        known = self.helps.get(part)
-        if known is not None:
-            return Presence.YES if f"--{option}" in known.options else Presence.NO
-        return options_by_version.presence(f"bench {part}", option, self.version)
+        return presence_of(self.helps.get(part), f"bench {part}", option, self.version)
 
     def has(self, part: Part, option: str) -> bool:
         """Check that a part is known to have an option."""
@@ -102,12 +100,7 @@ class Tool:
 
     def why_not_allowed(self, part: Part, option: str, value: str) -> str:
         """Return why an option does not take a value; empty when it does, or when that is not known."""
-        known = self.helps.get(part)
-        if known is not None:
-            choices = known.options.get(f"--{option}", ())
-        else:
-            found = options_by_version.properties_of(f"bench {part}", option, self.version)
-            choices = found.choices if found is not None else ()
+        choices = choices_of(self.helps.get(part), f"bench {part}", option, self.version)
         if not choices or value in choices:
             return ""
         return (
