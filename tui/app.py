@@ -361,7 +361,8 @@ class TrtbenchApp(TerminalApp):
     def _with_size_classes(self, screen: Screen[Any]) -> Screen[Any]:
         """Add the classes of the terminal's size; Textual adds them only after a first layout."""
         for limits, size in ((WIDTHS, self.size.width), (HEIGHTS, self.size.height)):
-            screen.add_class([name for least, name in limits if size >= least][-1])
+            # Its styles are applied when it is mounted.
+            screen.add_class([name for least, name in limits if size >= least][-1], update=False)
         return screen
 
 

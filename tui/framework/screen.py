@@ -59,6 +59,7 @@ class KeyedScreen(RowMovement, Screen[None]):
     opening = False
     """whether the screen cannot handle its keys yet; those typed meanwhile wait, except to quit"""
     _opened_at: float | None = None
+    _was_shown = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -95,7 +96,16 @@ class KeyedScreen(RowMovement, Screen[None]):
         for footer in self.query(KeyFooter):
             footer.cover(covered=True)
 
-    def on_screen_resume(self) -> None:
+    def _compositor_refresh(self) -> None:
+        """Draw what has changed, but not in a batch: Textual would draw a frame and then not write it."""
+        if not self.app._batch_count:
+            super()._compositor_refresh()
+
+    def on_screen_resume(self, event: events.ScreenResume) -> None:
+        if not self._was_shown:
+            # Everything has got its styles when it was mounted, just before; Textual applies them once more.
+            self._was_shown = True
+            event.refresh_styles = False
         for footer in self.query(KeyFooter):
             footer.cover(covered=False)
 

@@ -173,6 +173,23 @@ async def test_timer_update_draws_a_dirty_widget_at_once() -> None:
         assert app.updates
 
 
+async def test_a_frame_drawn_in_a_batch_is_not_written() -> None:
+    """Textual 8.2.8, `Screen._compositor_refresh()`: draws in a batch, too; `App._display()` drops it.
+
+    Used by `tui.framework.screen.KeyedScreen`, which does not draw then.
+    """
+    assert parameters_of(Screen._compositor_refresh) == ["self"]
+    app = DisplayApp()
+    async with app.run_test(size=(20, 5)) as pilot:
+        await pilot.pause()
+        app.updates.clear()
+        with app.batch_update():
+            assert app._batch_count == 1
+            app.screen._compositor._dirty_regions.add(Region(0, 0, 20, 5))
+            app.screen._compositor_refresh()
+        assert app.updates
+
+
 async def test_a_source_is_parsed_once_for_the_same_colours() -> None:
     """Textual 8.2.8, `Stylesheet._parse_rules` gets all that a rule set depends on but the variables.
 
