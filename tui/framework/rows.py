@@ -171,9 +171,10 @@ class Rows(Widget):
         return (self._rows[index] if inside else (), inside and index == self.cursor)
 
     def _refresh_changed(self, before: list[tuple[Row, bool]]) -> None:
-        for y, (old, new) in enumerate(zip(before, self._visible(), strict=True)):
-            if old != new:
-                self.refresh(Region(0, y, self.size.width, 1))
+        changed = [y for y, (old, new) in enumerate(zip(before, self._visible(), strict=True)) if old != new]
+        if changed:
+            width = self.size.width
+            self.refresh(*(Region(0, y, width, 1) for y in changed))
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
         self._layout_height = self.rows_at(width)
@@ -199,6 +200,10 @@ class Rows(Widget):
         super().notify_style_update()
 
     def render_line(self, y: int) -> Strip:
+        return self._draw_line(y, self.size.width)
+
+    def _draw_line(self, y: int, width: int) -> Strip:
+        """Draw a visible row; Textual computes the width at each access, so the caller passes it."""
         spans, highlighted = self._line(y)
         if self._base is None:
             self._base = self.rich_style
@@ -207,7 +212,7 @@ class Rows(Widget):
             Segment(span.text, text_style(self.app, span.style, base) if span.style else base)
             for span in spans
         ]
-        return Strip(segments).adjust_cell_length(self.size.width, base)
+        return Strip(segments).adjust_cell_length(width, base)
 
 
 PanelData = TypeVar("PanelData")
@@ -250,21 +255,22 @@ class Panel(Rows, Generic[PanelData]):
         return len(self._draw(self._data, width, 0)) if self._data is not None else 0
 
     def render_line(self, y: int) -> Strip:
-        if self._drawn_at != self.size:
+        size = self.size
+        if self._drawn_at != size:
             # Textual paints a new size before it sends the resize event; the first frame should be complete.
             self._rows = self._draw_rows()
             self.top = self._top_within(self._next_top())
-        return super().render_line(y)
+        return self._draw_line(y, size.width)
 
     def _redraw(self) -> None:
         if self.size.width:
             self.show(self._draw_rows(), cursor=self.cursor, top=self._next_top())
 
     def _draw_rows(self) -> list[Row]:
-        self._drawn_at = self.size
+        self._drawn_at = size = self.size
         if self._data is None:
             return []
-        return list(self._draw(self._data, self.size.width, self.size.height))
+        return list(self._draw(self._data, size.width, size.height))
 
     def _next_top(self) -> int:
         """Return the first visible row for new rows."""
