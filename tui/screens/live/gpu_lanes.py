@@ -82,7 +82,8 @@ class _Lanes:
         if not groups:
             return ()
         changed = min(self._take(state, number, gpus) for number, gpus in enumerate(groups))
-        for slot in range(changed, SLOTS):
+        filled = 1 + max(lane.last for lane in (*self._busy, *self._clocks))
+        for slot in range(changed, filled):
             self._mean[slot] = _mean([lane.values[slot] for lane in self._busy])
             self._slowest[slot] = _minimum([lane.values[slot] for lane in self._clocks])
         fastest: float = max((gpu.identity.max_sm_clock or 0 for gpus in groups for gpu in gpus), default=0)
@@ -130,7 +131,7 @@ class _Lane:
         self._reduce = reduce
         """makes one value of those of several GPUs at a time"""
         self._sums: list[tuple[float, int]] = [(0.0, 0)] * SLOTS
-        self._previous = -1
+        self.last = -1
         """the slot of the last value; -1: there is none"""
         self.values: list[float | None] = [None] * SLOTS
 
@@ -157,7 +158,7 @@ class _Lane:
         """
         if value is None:
             return SLOTS
-        previous, self._previous = self._previous, slot
+        previous, self.last = self.last, slot
         first = previous + 1 if 0 <= previous < slot and slot - previous <= near else slot
         for covered in range(first, slot + 1):
             total, count = self._sums[covered]
