@@ -53,6 +53,10 @@ class TerminalApp(KeyQueue):
             self._css_variables = theme, super().get_css_variables()
         return self._css_variables[1]
 
+    def get_theme(self, theme_name: str) -> Theme | None:
+        """Return a theme; Textual looks it up for each line and copies the table of all themes twice."""
+        return self._registered_themes.get(theme_name) or super().get_theme(theme_name)
+
     def _display(self, screen: Screen[Any], renderable: RenderableType | None) -> None:
         super()._display(screen, self._terminal.diff(renderable))
 

@@ -190,6 +190,16 @@ async def test_a_frame_drawn_in_a_batch_is_not_written() -> None:
         assert app.updates
 
 
+def test_registered_themes_are_all_that_can_be_found() -> None:
+    """Textual 8.2.8, `App._registered_themes`: the themes by name, which `available_themes` copies.
+
+    Used by `tui.framework.terminal.TerminalApp`.
+    """
+    app = DisplayApp()
+    assert app._registered_themes == app.available_themes
+    assert app.get_theme("nord") is app._registered_themes["nord"]
+
+
 async def test_a_source_is_parsed_once_for_the_same_colours() -> None:
     """Textual 8.2.8, `Stylesheet._parse_rules` gets all that a rule set depends on but the variables.
 
