@@ -9,6 +9,7 @@ from typing import Any
 from msgspec import inspect
 
 from runner.engines.registry import engine_names, is_engine, profile_struct
+from runner.plan import redaction
 from runner.profile.structs import kind_at
 from runner.schema.axes import FIXED, INSIDE, TuneSection, values_of
 from runner.schema.base import Problem, Profile
@@ -43,6 +44,13 @@ def axis_problems(engine: str, path: str, value: Any) -> Iterator[Problem]:
         values = values_of(value)
     except ValueError as error:
         yield Problem(path, str(error))
+        return
+    if redaction.has_secrets([{path.rpartition(".")[2]: one} for one in values]):
+        yield Problem(
+            path,
+            "a value contains a secret, which would be in the names of cells; set it in the environment of"
+            " the command",
+        )
         return
     if path == "engine":
         for one in values:

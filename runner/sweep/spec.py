@@ -151,7 +151,8 @@ def axes_of(profile: Profile, further: Sequence[str] = ()) -> Axes:
         path, values = parse_axis(profile.engine, text)
         problems = list(axis_problems(profile.engine, path, values))
         if problems:
-            raise UserError("\n".join(f"--axis {text}: {p.path}: {p.message}" for p in problems))
+            # Without the values, which may contain a secret.
+            raise UserError("\n".join(f"--axis {p.path}: {p.message}" for p in problems))
         axes[path] = values
     return axes
 

@@ -252,3 +252,12 @@ class TestNarrowing:
         assert isinstance(run, BenchProfile)
         assert run.benchmark.concurrency == [1, 64]
         assert these == [planned[0], planned[2]]
+
+
+@pytest.mark.parametrize(
+    "axis", ["launch.env={HF_TOKEN: abc},{HF_TOKEN: def}", "launch.mpirun.args=[-x, A_TOKEN=abc],[]"]
+)
+def test_an_axis_with_a_secret_is_refused(axis: str) -> None:
+    with pytest.raises(UserError, match="a value contains a secret") as refused:
+        axes_of(tiny(), [axis])
+    assert "abc" not in str(refused.value)
