@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from functools import cached_property
 from typing import IO, TypeVar
 
@@ -53,15 +53,16 @@ class Mask(msgspec.Struct, frozen=True, dict=True):
 
     @cached_property
     def _forms(self) -> list[bytes]:
-        """The values as text, in JSON and in web addresses; the longest first, as one may contain another."""
+        """The values in text, JSON, Python, addresses and base64; the longest first: one may be in others."""
         from urllib.parse import quote  # few runs have secrets
 
-        forms = {
-            form.encode("utf-8", "surrogateescape")
-            for value in self.values
-            for form in (value, *_forms_in_json(value))
-        }
-        forms |= {quote(value, safe="", errors="surrogateescape").encode() for value in self.values}
+        forms: set[bytes] = set()
+        for value in self.values:
+            forms |= {
+                form.encode("utf-8", "surrogateescape")
+                for form in (value, *_forms_in_text(value), quote(value, safe="", errors="surrogateescape"))
+            }
+            forms.update(_forms_in_base64(value.encode("utf-8", "surrogateescape")))
         return sorted(forms, key=lambda form: (-len(form), form))
 
     @cached_property
@@ -157,13 +158,27 @@ class _MaskedFile(io.RawIOBase):
         super().close()
 
 
-def _forms_in_json(value: str) -> tuple[str, ...]:
-    """Return how a value is written in JSON: other characters than ASCII may be escaped."""
+def _forms_in_base64(value: bytes) -> Iterator[bytes]:
+    """Yield the characters of base64 that depend on a value only, wherever it is in what is encoded.
+
+    `Authorization: Basic` is the base64 of the user, a colon and the password.
+    """
+    from base64 import b64encode
+
+    for before in range(3):
+        bits = 8 * (before + len(value))
+        form = b64encode(bytes(before) + value)[-(-8 * before // 6) : bits // 6]
+        yield form
+        yield form.translate(bytes.maketrans(b"+/", b"-_"))
+
+
+def _forms_in_text(value: str) -> tuple[str, ...]:
+    """Return how a value is written in JSON and by Python: other characters than ASCII may be escaped."""
     if value.isascii() and value.isprintable() and '"' not in value and "\\" not in value:
         return (value,)
     import json  # the keys and tokens of nearly all programs need no escape
 
-    return json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1]
+    return json.dumps(value)[1:-1], json.dumps(value, ensure_ascii=False)[1:-1], repr(value)[1:-1]
 
 
 LOOKS = Mask(forms=True)

@@ -1,8 +1,8 @@
 """Remove secrets from a plan or profile for sharing: values that look like a token, a password or a key.
 
-The name of a variable or option decides, and for a web address the part before its `@` and the names of its
-parameters. Names remain: to repeat the run, set them in the environment of the command. `runner.plan.masking`
-removes the values from what programs print.
+The name of a variable or option decides, and in any text the part of a web address before its `@`, the names
+of its parameters, and those of headers. Names remain: to repeat the run, set them in the environment of the
+command. `runner.plan.masking` removes the values from what programs print.
 """
 
 from __future__ import annotations
@@ -26,6 +26,12 @@ _SECRET_NAME = re.compile(
 _USER_OF_ADDRESS = re.compile(r"(?<=://)[^/\s@]+(?=@)")
 _PARAMETER = re.compile(r"(?P<kept>[?&#;](?P<name>[\w.-]+)=)(?P<value>[^&#;\s]+)")
 """a parameter of a web address: `?token=VALUE`"""
+_HEADER = re.compile(
+    r"(?P<kept>\b(?:(?:proxy-)?authorization|cookie|[a-z]+(?:-[a-z]+)*-(?:key|token|secret)):\s*"
+    r"(?:(?:bearer|basic|token)\s+)?)(?P<value>[^\r\n\"']+)",
+    re.IGNORECASE,
+)
+"""a header of a request: `Authorization: Bearer VALUE`"""
 _OPTION = re.compile(r"(?P<name>--?[A-Za-z][\w.-]*)(?:=(?P<value>.*))?", re.DOTALL)
 """`--api-key=VALUE`, or `--api-key`, whose value is the next word"""
 _HARMLESS = re.compile(r"|[-+.\d]+|true|false|none|null|auto|\(withheld\)", re.IGNORECASE)
@@ -36,7 +42,7 @@ _ASSIGNMENT = re.compile(r"(?P<kept>(?:--env=|-[ex])?(?P<name>[A-Za-z_]\w*))=.*"
 
 def is_secret(name: str, value: str) -> bool:
     """Check whether the value of a variable is secret."""
-    return _is_secret_name(name) or _redact_addresses(value) != value
+    return _is_secret_name(name) or _redact_text(value) != value
 
 
 def _is_secret_name(name: str) -> bool:
@@ -123,7 +129,7 @@ def _values(variables: Mapping[str, str]) -> Iterator[str]:
         if _is_secret_name(name):
             yield value
         else:
-            yield from (found for _, found in _secrets_of_addresses(value))
+            yield from (found for _, found in _secrets_in_text(value))
 
 
 def _secret_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
@@ -137,15 +143,17 @@ def _secret_words(words: Sequence[str]) -> Iterator[tuple[str, str]]:
         elif option is not None and option["value"] and _is_secret_option(option["name"], option["value"]):
             yield option["name"], option["value"]
         else:
-            yield from _secrets_of_addresses(word)
+            yield from _secrets_in_text(word)
 
 
-def _secrets_of_addresses(text: str) -> Iterator[tuple[str, str]]:
+def _secrets_in_text(text: str) -> Iterator[tuple[str, str]]:
     for found in _USER_OF_ADDRESS.finditer(text):
         yield "the user in a web address", found[0].rpartition(":")[2]
     for found in _PARAMETER.finditer(text):
         if _is_secret_name(found["name"]):
             yield f"{found['name']} in a web address", found["value"]
+    for found in _HEADER.finditer(text):
+        yield f"the header {found['kept'].partition(':')[0]}", found["value"]
 
 
 def _takes_secret(option: str) -> bool:
@@ -176,11 +184,12 @@ def _redact_word(word: str) -> str:
         return assignment["kept"]
     if option is not None and option["value"] and _is_secret_option(option["name"], option["value"]):
         return f"{option['name']}={WITHHELD}"
-    return _redact_addresses(word)
+    return _redact_text(word)
 
 
-def _redact_addresses(text: str) -> str:
+def _redact_text(text: str) -> str:
     def without_value(found: re.Match[str]) -> str:
         return found["kept"] + WITHHELD if _is_secret_name(found["name"]) else found[0]
 
+    text = _HEADER.sub(lambda found: found["kept"] + WITHHELD, text)
     return _PARAMETER.sub(without_value, _USER_OF_ADDRESS.sub(WITHHELD, text))

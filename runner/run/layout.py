@@ -15,7 +15,7 @@ from pathlib import Path
 import msgspec
 
 from runner.plan import redaction
-from runner.plan.masking import Mask, reader_mask
+from runner.plan.masking import Mask, line_mask
 from runner.plan.plan import Plan
 from runner.plan.repro_script import repro_script
 from runner.util import paths
@@ -143,11 +143,11 @@ def load_plan(run_dir: Path) -> Plan:
 
 
 def mask_of_run(run_dir: Path) -> Mask:
-    """Return the mask of a run for readers; without a plan, with the secrets of this process only."""
-    try:
-        return reader_mask(load_plan(run_dir))
-    except UserError:
-        return Mask(Mask.of(redaction.values_in_environment(os.environ)).values, forms=True)
+    """Return the mask of a run for readers of lines; without a plan, of the secrets of this process."""
+    values = redaction.values_in_environment(os.environ)
+    with contextlib.suppress(UserError):
+        values += redaction.secret_values(load_plan(run_dir))
+    return line_mask(values)
 
 
 def log_mode(run_dir: Path) -> int:

@@ -50,6 +50,16 @@ def test_logs_prints_the_output_of_all_stages_in_order(capsys: pytest.CaptureFix
     )
 
 
+def test_logs_masks_the_lines_of_a_secret_of_several(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DEPLOY_KEY", "-----BEGIN KEY-----\nb3BlbnNzaC1rZXktdjE\n")
+    run_dir = recorded(recorded_runs.failed())
+    (run_dir / "0-benchmark.log").write_text("-----BEGIN KEY-----\nb3BlbnNzaC1rZXktdjE\ndone\n")
+    assert main(["logs"]) == 0
+    assert capsys.readouterr().out == "(withheld)\n(withheld)\ndone\n"
+
+
 def test_logs_follows_a_run_to_its_end(capfdbinary: pytest.CaptureFixture[bytes]) -> None:
     run_dir = start(single("short"))
     assert main(["logs", "-f"]) == 0

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 import json
 
@@ -19,9 +20,21 @@ SECRET = 'hf_"quoted" \\ é'
 def test_value_is_replaced_in_text_json_and_addresses() -> None:
     mask = Mask.of([SECRET])
     address = "?token=hf_%22quoted%22%20%5C%20%C3%A9"
-    for text in (SECRET, json.dumps([SECRET]), json.dumps([SECRET], ensure_ascii=False), address):
+    in_json = json.dumps([SECRET]), json.dumps([SECRET], ensure_ascii=False)
+    for text in (SECRET, repr(SECRET), *in_json, address):
         assert "quoted" not in mask.apply_text(f"before {text} after")
     assert mask.apply_text("nothing of it") == "nothing of it"
+
+
+@pytest.mark.parametrize("user", ["", "u", "me", "bob", "root:"])
+def test_a_value_is_found_in_base64_wherever_it_begins(user: str) -> None:
+    mask, other = Mask.of(["S3cr3t/Value?>~~"]), Mask.of(["0ther-S3cret"])
+    for encode in (base64.b64encode, base64.urlsafe_b64encode):
+        header = b"Authorization: Basic " + encode(f"{user}S3cr3t/Value?>~~:more".encode())
+        kept = mask.apply(header)
+        assert b"(withheld)" in kept
+        assert b"cr3t" not in base64.b64decode(kept.partition(b"Basic ")[2].partition(b"(")[0] + b"==")
+        assert other.apply(header) == header
 
 
 def test_short_values_and_common_words_stay() -> None:
