@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar, cast
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from textual.binding import BindingType
 from textual.filter import ANSIToTruecolor, NoColor
@@ -35,6 +35,7 @@ from tui.framework.ascii_filter import AsciiFilter
 from tui.framework.clean_filter import CleanFilter
 from tui.framework.indexed_colours import IndexedColours
 from tui.framework.keymap import GLOBAL_KEYS, key_bindings
+from tui.framework.screen import KeyedScreen
 from tui.framework.sixteen_colours import SixteenColours
 from tui.framework.terminal import TerminalApp
 from tui.screens.registry import create_screen
@@ -358,11 +359,12 @@ class TrtbenchApp(TerminalApp):
         self.switch_mode(entered_mode)
         self.remove_mode(left_mode)
 
-    def _with_size_classes(self, screen: Screen[Any]) -> Screen[Any]:
+    def _with_size_classes(self, screen: KeyedScreen) -> KeyedScreen:
         """Add the classes of the terminal's size; Textual adds them only after a first layout."""
         for limits, size in ((WIDTHS, self.size.width), (HEIGHTS, self.size.height)):
             # Its styles are applied when it is mounted.
             screen.add_class([name for least, name in limits if size >= least][-1], update=False)
+        screen.set_class(self.size.height < screen.tiny_below, "-tiny", update=False)
         return screen
 
 

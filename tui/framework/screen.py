@@ -56,6 +56,8 @@ class KeyedScreen(RowMovement, Screen[None]):
     """name of its folder in `tui.screens`"""
     own_keys: ClassVar[tuple[Key, ...]]
     """`KEYS` of its folder"""
+    tiny_below: ClassVar[int] = 12
+    """rows of the terminal below which the screen shows only what matters most, by the class `-tiny`"""
     opening = False
     """whether the screen cannot handle its keys yet; those typed meanwhile wait, except to quit"""
     _opened_at: float | None = None
@@ -74,6 +76,9 @@ class KeyedScreen(RowMovement, Screen[None]):
         # After a resize, what is drawn before the next layout has the width of the terminal before.
         if now - self._opened_at < OPENING_S and (not laid_out_for or laid_out_for == self.app.size):
             self._on_timer_update()
+
+    def on_resize(self) -> None:
+        self.set_class(self.app.size.height < self.tiny_below, "-tiny")
 
     def key_states(self) -> tuple[KeyState, ...]:
         """Return the states of the screen that select the valid keys."""

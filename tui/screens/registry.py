@@ -7,7 +7,7 @@ are imported on first use: a start loads only the screen that it shows.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from runner.cli.places import (
     ComparePlace,
@@ -22,9 +22,8 @@ from runner.cli.places import (
 )
 
 if TYPE_CHECKING:
-    from textual.screen import Screen
-
     from tui.framework.keymap import Key
+    from tui.framework.screen import KeyedScreen
     from tui.framework.screen_help import ScreenHelp
 
 SCREENS: dict[str, type[DashboardPlace]] = {
@@ -40,10 +39,10 @@ SCREENS: dict[str, type[DashboardPlace]] = {
 """folder -> type of the places that it shows"""
 
 
-def create_screen(place: DashboardPlace) -> Screen[Any]:
+def create_screen(place: DashboardPlace) -> KeyedScreen:
     """Create a screen that shows a place."""
     folder = next(name for name, kind in SCREENS.items() if isinstance(place, kind))
-    screen: Screen[Any] = import_module(f"tui.screens.{folder}.screen").open_screen(place)
+    screen: KeyedScreen = import_module(f"tui.screens.{folder}.screen").open_screen(place)
     return screen
 
 

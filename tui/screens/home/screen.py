@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from tui.screens.home.catalogue import ProfileListing
     from tui.screens.home.command_pane import CommandPane
 
-TINY = 16
-"""On terminals with fewer lines the panes without the focus are one line each."""
+ONE_PANE = 8
+"""Rows of the terminal below which only the pane with the focus is shown."""
 
 
 class HomeScreen(HomeListing):
@@ -41,6 +41,7 @@ class HomeScreen(HomeListing):
 
     CSS_PATH = "screen.tcss"
     screen_name = "home"
+    tiny_below = 16  # then the panes without the focus are one line each
     own_keys = KEYS
     filter_pane = "#profiles"
     filter_list = "#profile-list"
@@ -310,7 +311,7 @@ class HomeScreen(HomeListing):
     # --- the frame --------------------------------------------------------------------------------------
 
     def on_resize(self) -> None:
-        self.set_class(self.size.height < TINY, "-tiny")
+        self.set_class(self.app.size.height < ONE_PANE, "-one-pane")
         if self.opening:
             self.read_when_laid_out()
         else:
