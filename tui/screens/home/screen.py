@@ -159,7 +159,7 @@ class HomeScreen(HomeListing):
             self._open(self._item.run.run_dir)
         elif self._form is None:
             self.notify(
-                f"{self._item.name} is invalid; the error is shown on the right",
+                f"{self._item.name} is invalid; the text about it says what to correct",
                 severity="error",
             )
         elif self.offers_sweep:

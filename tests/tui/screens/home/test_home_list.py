@@ -177,7 +177,7 @@ async def test_a_broken_profile_is_listed_with_its_whole_error() -> None:
         assert "(did you mean num_runs?)" in about
         await pilot.press("enter", "e", "s", "u")
         await wait_until_idle(pilot)
-        assert notifications(pilot)[0] == "broken is invalid; the error is shown on the right"
+        assert notifications(pilot)[0] == "broken is invalid; the text about it says what to correct"
         assert app.went == []
 
         path.write_text(world.BUILT_IN["quickstart"].replace("name: quickstart", "name: broken"))
