@@ -7,16 +7,19 @@ from tui.text import shorten, wrap
 
 
 def draw_flags(flags: tuple[str, ...], width: int, height: int) -> list[Row]:
-    """Draw each warning with a mark; without room for all text, one line each, so that the first are visible.
+    """Draw each warning with a mark; without room for all text some are cut to a line, so that all are seen.
 
     The panel scrolls with the wheel, and the key `d` shows all warnings in full.
     """
     room = max(10, width - 2)
+    wrapped = [wrap(flag, room) for flag in flags]
+    spare = height - len(flags) if height else sum(map(len, wrapped))
     drawn: list[Row] = []
-    for flag in flags:
-        drawn += [row(Span("  " if y else "▸ ", "warn"), line) for y, line in enumerate(wrap(flag, room))]
-    if 0 < height < len(drawn):
-        return [row(Span("▸ ", "warn"), shorten(flag, room)) for flag in flags]
+    for flag, lines in zip(flags, wrapped, strict=True):
+        fits = len(lines) - 1 <= spare
+        spare -= len(lines) - 1 if fits else 0
+        shown = lines if fits else [shorten(flag, room)]
+        drawn += [row(Span("  " if y else "▸ ", "warn"), line) for y, line in enumerate(shown)]
     return drawn
 
 
