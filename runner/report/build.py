@@ -12,6 +12,7 @@ from runner.plan.plan import MOST_CONFIGURATIONS, Plan
 from runner.report.model import SCHEMA, ConfigurationReport, MetricCell, Report, SmokeAnswer, StageReport
 from runner.state.nodes import in_order
 from runner.state.run import RunState
+from runner.util.formatting import plural
 
 
 def build_report(plan: Plan, state: RunState, run: str = "") -> Report:
@@ -114,7 +115,8 @@ def _run_flags(plan: Plan, state: RunState) -> list[str]:
         flags += no_gpu_flags(state)
     done = sum(1 for configuration in state.configurations if configuration.done)
     if not state.running and done < len(plan.configurations):
-        text = f"only {done} of {len(plan.configurations)} configurations were measured to the end"
+        measured = f"only {done} of {plural(len(plan.configurations), 'configuration')} were"
+        text = f"{measured if done else 'no configuration was'} measured to the end"
         flags.append(Flag(text, Effect.WRONG))
     if state.lost_events:
         text = f"{state.lost_events} events of the log could not be written"
