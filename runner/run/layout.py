@@ -137,6 +137,8 @@ def load_plan(run_dir: Path) -> Plan:
     try:
         return msgspec.json.decode(read_file(run_dir / PLAN), type=Plan)
     except OSError as error:
+        if not run_dir.exists():
+            raise UserError(f"{run_dir}: there is no such directory; was the run deleted?") from None
         raise UserError(f"{run_dir}: not a run directory: {PLAN}: {error.strerror}") from None
     except UNREADABLE as error:
         raise UserError(f"{run_dir / PLAN}: cannot be read as a plan: {error}") from None

@@ -60,6 +60,13 @@ def draw_failure(lines: tuple[str, ...], width: int, height: int) -> list[Row]:
     return drawn
 
 
+def _draw_header(header: RunHeader | tuple[()], width: int, height: int) -> list[Row]:
+    """Draw the header of a run; `()`: it cannot be read."""
+    if isinstance(header, RunHeader):
+        return draw_run_header(header, width, height)
+    return [row(Span("trtbench-tui", "title"), dim("  result"))]
+
+
 def draw_detail(table: MetricTable, width: int, height: int) -> list[Row]:
     """Draw two lines on the selected number: its formula, and its samples, note and interval."""
     value = table.value
@@ -111,7 +118,7 @@ class ResultScreen(KeyedScreen):
         self.table = MetricTable((), ())
 
     def compose(self) -> ComposeResult:
-        yield Panel(draw_run_header, id="header")
+        yield Panel(_draw_header, id="header")
         yield Panel(draw_stage_line, id="stages")
         yield Panel(draw_answers, id="answers")
         yield Panel(draw_failure, id="failure")
@@ -132,6 +139,7 @@ class ResultScreen(KeyedScreen):
             self._show_report(self.report)
 
     def _show_unreadable(self, error: UserError) -> None:
+        self._panel("#header").update(())
         self._show_failure(tuple(plain_text(line) for line in str(error).splitlines()))
         self.query_one("#flags").display = False
         self.query_one("#table-frame").display = False

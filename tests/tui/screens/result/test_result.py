@@ -64,12 +64,20 @@ async def test_a_directory_without_a_run_is_reported(tmp_path: Path) -> None:
     app = Cockpit(tmp_path)
     async with app.run_test(size=SIZE) as pilot:
         await pilot.pause()
+        assert text_of(app.screen, "#header") == "trtbench-tui  result"
         assert "not a run directory" in text_of(app.screen, "#failure")
         await pilot.press(
             "down", "right", "u", "%", "C", "V", "o", "l", "question_mark", "escape", "r", "h", "q"
         )
     assert app.went == ["runs", "home"]
     assert app.return_value == 0
+
+
+async def test_a_run_that_was_deleted_is_reported_as_such(tmp_path: Path) -> None:
+    app = Cockpit(tmp_path / "gone")
+    async with app.run_test(size=SIZE) as pilot:
+        await pilot.pause()
+        assert "gone: there is no such directory" in text_of(app.screen, "#failure")
 
 
 async def test_arrows_select_a_metric_and_a_configuration(tmp_path: Path) -> None:
