@@ -36,6 +36,7 @@ from tui.screens.live.plot_view import AXIS_MODES, PLOT_MODES, PlotMode, next_mo
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.rank_box import draw_ranks_or_requests
 from tui.screens.live.rank_panel import rank_rows
+from tui.screens.live.scrolled_panel import ScrolledPanel
 from tui.screens.live.stage_strip import draw_stage_line
 from tui.screens.live.view import LiveView, make_live_view
 from tui.screens.live.view_cache import LiveViewCache
@@ -94,9 +95,9 @@ class LiveScreen(LogKeys, NodeKeys, KeyedScreen):
         yield Panel(draw_progress, id="progress")
         yield Panel(draw_health, id="health")
         yield Panel(draw_latency, id="plot", classes="framed")
-        yield Panel(draw_ranks_or_requests, id="ranks", classes="framed")
+        yield ScrolledPanel(draw_ranks_or_requests, id="ranks", classes="framed")
         yield Panel(draw_configurations, id="configurations", classes="framed")
-        yield Panel(draw_gpu_box, id="gpus", classes="framed")
+        yield ScrolledPanel(draw_gpu_box, id="gpus", classes="framed")
         yield Panel(draw_host, id="host")
         yield LogView(id="log", classes="framed")
         yield KeyFooter()
@@ -178,11 +179,11 @@ class LiveScreen(LogKeys, NodeKeys, KeyedScreen):
         if before is None or before.plot_title != view.plot_title:
             set_title(self.query_one("#plot"), view.plot_title)
         if before is None or before.rank_title != view.rank_title:
-            set_title(self.query_one("#ranks"), view.rank_title)
+            self.query_one("#ranks", ScrolledPanel).set_heading(view.rank_title)
         if before is None or before.configurations.title != view.configurations.title:
             set_title(self.query_one("#configurations"), view.configurations.title)
         if before is None or before.gpu_title != view.gpu_title:
-            set_title(self.query_one("#gpus"), view.gpu_title)
+            self.query_one("#gpus", ScrolledPanel).set_heading(view.gpu_title)
         if before is None or before.progress.what != view.progress.what:
             what = view.progress.what if view.progress.number else ""
             set_subtitle(self.query_one("#plot"), what)

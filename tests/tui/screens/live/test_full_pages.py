@@ -12,12 +12,13 @@ from runner import events as ev
 from tests.support import recorded_runs
 from tests.support.recorder import Recorder
 from tests.tui.cockpit import text_of
-from tests.tui.screens.live.support import cockpit, drained
+from tests.tui.screens.live.support import cockpit, drained, settled
 from tui.framework.rows import row_text, row_width
 from tui.screens.live.gpu_box import draw_gpu_box
 from tui.screens.live.gpu_page import draw_gpu_page
 from tui.screens.live.process_rows import ProcessLine
 from tui.screens.live.rank_page import draw_rank_page
+from tui.screens.live.scrolled_panel import ScrolledPanel
 from tui.screens.live.view import LiveView, make_live_view
 
 
@@ -127,6 +128,17 @@ def test_a_rank_has_pid_gpu_and_difference_to_the_fastest(tmp_path: Path) -> Non
     assert rows[7].split()[8:12] == ["6", "447", "+0.35", "%"]
     assert rows[8] == "balanced: the slowest rank is 0.35 % slower than the fastest"
     assert any(row.startswith("▶ ") for row in rows), "the configurations"
+
+
+async def test_the_title_of_a_page_counts_the_rows_below(tmp_path: Path) -> None:
+    app = cockpit(recorded_runs.under_way(64), tmp_path)
+    async with app.run_test(size=(100, 16)) as pilot:
+        await settled(pilot)
+        ranks = app.screen.query_one("#ranks", ScrolledPanel)
+        for key, more in (("2", " · 57 more rows ↓"), ("down", " · 56 more rows ↓"), ("end", ""), ("2", "")):
+            await pilot.press(key)
+            await settled(pilot)
+            assert str(ranks.border_title) == f"ranks · slowest 63: +3.1 %{more}"
 
 
 async def test_maximised_gpus_and_ranks_have_pages_of_their_own(tmp_path: Path) -> None:
