@@ -18,6 +18,7 @@ from tui.framework.keymap import Key, KeyState, bindings
 from tui.framework.rows import Panel
 from tui.framework.run_header import draw_run_header
 from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.framework.scrolled_panel import ScrolledPanel
 from tui.framework.terminal_notify import window_title
 from tui.framework.titles import set_subtitle, set_title
 from tui.plots.latency import AxisMode
@@ -36,7 +37,6 @@ from tui.screens.live.plot_view import AXIS_MODES, PLOT_MODES, PlotMode, next_mo
 from tui.screens.live.progress_lines import draw_progress
 from tui.screens.live.rank_box import draw_ranks_or_requests
 from tui.screens.live.rank_panel import rank_rows
-from tui.screens.live.scrolled_panel import ScrolledPanel
 from tui.screens.live.stage_strip import draw_stage_line
 from tui.screens.live.view import LiveView, make_live_view
 from tui.screens.live.view_cache import LiveViewCache

@@ -25,6 +25,7 @@ from tui.framework.keymap import bindings
 from tui.framework.rows import Panel, Row, Span, dim, fitting, row
 from tui.framework.run_header import RunHeader, draw_run_header, short_id
 from tui.framework.screen import KeyedScreen, KeyFooter
+from tui.framework.scrolled_panel import ScrolledPanel
 from tui.framework.titles import set_subtitle, set_title
 from tui.plots.spark import SparkData, spark_data
 from tui.screens.live.stage_strip import describe_exit, draw_stage_line
@@ -126,7 +127,7 @@ class ResultScreen(KeyedScreen):
         yield Panel(draw_published, id="published")
         with Vertical(id="table-frame", classes="framed"):
             yield Panel(self._draw_heading, id="heading")
-            yield Panel(draw_table, id="table")
+            yield ScrolledPanel(draw_table, id="table")
             yield Panel(draw_detail, id="detail")
         yield KeyFooter()
 
@@ -171,7 +172,7 @@ class ResultScreen(KeyedScreen):
         flags_panel.update(flags)
         ranks = f"of {plural(report.ranks, 'rank')}" if states_ranks(report.engine) else "imported"
         title = f"result {ranks}{plain_text(text_table.place_suffix(report))}"
-        set_title(self.query_one("#table-frame"), title)
+        self.query_one("#table", ScrolledPanel).set_heading(title)
         self.table = make_table(report)
         set_subtitle(self.query_one("#table-frame"), _legend(self.table))
         self._show_table()

@@ -14,11 +14,11 @@ from tests.support.recorder import Recorder
 from tests.tui.cockpit import text_of
 from tests.tui.screens.live.support import cockpit, drained, settled
 from tui.framework.rows import row_text, row_width
+from tui.framework.scrolled_panel import ScrolledPanel
 from tui.screens.live.gpu_box import draw_gpu_box
 from tui.screens.live.gpu_page import draw_gpu_page
 from tui.screens.live.process_rows import ProcessLine
 from tui.screens.live.rank_page import draw_rank_page
-from tui.screens.live.scrolled_panel import ScrolledPanel
 from tui.screens.live.view import LiveView, make_live_view
 
 

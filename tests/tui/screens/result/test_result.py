@@ -80,6 +80,16 @@ async def test_a_run_that_was_deleted_is_reported_as_such(tmp_path: Path) -> Non
         assert "gone: there is no such directory" in text_of(app.screen, "#failure")
 
 
+async def test_the_title_counts_the_metrics_below(tmp_path: Path) -> None:
+    app = Cockpit(recorded_runs.finished().write(tmp_path))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        frame = app.screen.query_one("#table-frame")
+        assert str(frame.border_title) == "result of 2 ranks on bench01 · 20 more rows ↓"
+        await pilot.press("end")
+        assert str(frame.border_title) == "result of 2 ranks on bench01"
+
+
 async def test_arrows_select_a_metric_and_a_configuration(tmp_path: Path) -> None:
     app = Cockpit(recorded_runs.finished().write(tmp_path))
     async with app.run_test(size=SIZE) as pilot:

@@ -4,18 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from textual.widget import Widget
+
 from runner.util.formatting import plural
 from tui.framework.rows import Panel, PanelData, Row
 from tui.framework.titles import set_title
 
 
 class ScrolledPanel(Panel[PanelData]):
-    """Counts the rows below the visible ones in its title: a frame on a low terminal has no lower border."""
+    """Counts the rows below the visible ones in the title of its frame: low frames have no lower border."""
 
     title = ""
 
     def set_heading(self, text: str) -> None:
-        """Set the title, which the number of rows follows."""
+        """Set the title, which the number of rows follows; the frame is that of the panel or its parent."""
         self.title = text
         self._update_title()
 
@@ -32,4 +34,5 @@ class ScrolledPanel(Panel[PanelData]):
 
     def _update_title(self) -> None:
         below = self.last_top - self.top if self.size.height else 0
-        set_title(self, f"{self.title} · {plural(below, 'more row')} ↓" if below else self.title)
+        frame = self if self.has_class("framed") or not isinstance(self.parent, Widget) else self.parent
+        set_title(frame, f"{self.title} · {plural(below, 'more row')} ↓" if below else self.title)
