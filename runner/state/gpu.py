@@ -238,16 +238,16 @@ class TelemetryState(msgspec.Struct):
             gpu.identity, gpu.column, gpu.reasons = identity, column, {}
             self.gpus[identity.uuid] = gpu
 
-    def take_samples(self, event: ev.GpuSamples, configurations: Sequence[TimedConfiguration]) -> None:
-        if event.t >= self._due or self._open is None:
-            self._close_group()
-            self._advance(configurations, event.t)
-            self._open = SampleGroup(self._history.gpus, event.t)
-            self._groups.append(self._open)
-            self._due = event.t + GROUP_S * 10**9
-            self._drop_old(configurations[-1].last_t if configurations else event.t)
-        self._open.ticks.append(event)
-        self.period_ms = event.period_ms
+    def take_samples(
+        self, samples: Sequence[ev.GpuSamples], configurations: Sequence[TimedConfiguration]
+    ) -> None:
+        """Add samples that follow one another in the log, at least one."""
+        ticks = self._open.ticks if self._open is not None else []
+        for sample in samples:
+            if sample.t >= self._due or self._open is None:
+                ticks = self._next_group(sample.t, configurations).ticks
+            ticks.append(sample)
+        self.period_ms = samples[-1].period_ms
 
     def take_energy(self, event: ev.GpuEnergy) -> None:
         gpu = self.gpus.get(event.gpu)
@@ -316,6 +316,16 @@ class TelemetryState(msgspec.Struct):
         # Readings from before a restart of telemetry are never the latest.
         oldest = ticks[-1].t - LOOK_BACK * self.period_ms * 10**6
         return [tick for tick in reversed(ticks) if tick.t >= oldest]
+
+    def _next_group(self, t: int, configurations: Sequence[TimedConfiguration]) -> SampleGroup:
+        """Return the group of samples from time `t` on, after the one before was folded."""
+        self._close_group()
+        self._advance(configurations, t)
+        group = self._open = SampleGroup(self._history.gpus, t)
+        self._groups.append(group)
+        self._due = t + GROUP_S * 10**9
+        self._drop_old(configurations[-1].last_t if configurations else t)
+        return group
 
     def _close_group(self) -> None:
         group, self._open = self._open, None

@@ -51,14 +51,18 @@ def load_was_read(state: RunState, node: str, host: ev.Host) -> None:
         configuration.slowest.load_of(node).add(host)
 
 
+def awaits_readings(state: RunState, node: str) -> bool:
+    """Check whether there is a slow iteration that the readings of a node have not covered yet."""
+    return any(not one.slowest.covered_by(node) for one in state.configurations[-SETTLED:])
+
+
 def attach_readings(
     state: RunState, node: str, hosts: Reversible[ev.Host], telemetry: TelemetryState
 ) -> None:
     """Attach the readings of a node to the slow iterations that they cover."""
     for configuration in state.configurations[-SETTLED:]:
         slowest = configuration.slowest
-        load = slowest.loads.get(node)
-        if load is None or load.attached != slowest.offered:  # asked for each reading of each node
+        if not slowest.covered_by(node):  # asked for each reading of each node
             slowest.attach(node, hosts, telemetry, nodes=max(1, len(state.nodes)))
 
 

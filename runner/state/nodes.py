@@ -77,7 +77,7 @@ class NodeState(msgspec.Struct):
     def take(self, event: ev.NodeReading, configurations: Sequence[TimedConfiguration]) -> None:
         """Apply a reading of this node."""
         if isinstance(event, ev.GpuSamples):
-            self.telemetry.take_samples(event, configurations)
+            self.telemetry.take_samples((event,), configurations)
         elif isinstance(event, ev.Host):
             self.hosts.append(event)
         elif isinstance(event, ev.NoGpu):

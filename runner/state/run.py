@@ -7,7 +7,9 @@ are exact (percentiles up to `stats.EXACT_LIMIT` values), series are decimated t
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Any, Literal
 
 import msgspec
@@ -29,6 +31,10 @@ from runner.state.step_times import StepTimesState
 LiveStatus = Literal["starting", "queued", "running", "stopping", "finished", "failed", "stopped", "lost"]
 ENDED_STATUSES: frozenset[LiveStatus] = frozenset({"finished", "failed", "stopped", "lost"})
 MAX_NOTICES = 200
+_TIME = attrgetter("t")
+
+Handler = Callable[["RunState", Sequence[Any]], None]
+"""Applies events of one kind that follow one another in the log"""
 
 
 class RunState(msgspec.Struct):
@@ -74,29 +80,15 @@ class RunState(msgspec.Struct):
         """Apply one event."""
         self.apply_all((event,))
 
-    def apply_all(self, batch: Iterable[ev.AnyEvent]) -> None:
-        """Apply events; the loop is written out because a long log has millions of them."""
-        handlers = _HANDLERS
-        events, last_t = 0, self.last_t
-        waiting: list[ev.Iteration] = []
+    def apply_all(self, batch: Sequence[ev.AnyEvent]) -> None:
+        """Apply events; those of one kind that follow one another at once, because a log has millions."""
         with gc_paused():
-            for event in batch:
-                events += 1
-                if event.t > last_t:
-                    last_t = event.t
-                if type(event) is ev.Iteration:
-                    waiting.append(event)
-                    continue
-                if waiting:
-                    iterations.take_all(self, waiting)
-                    waiting = []
-                handler = handlers.get(type(event))
-                if handler is not None:
-                    handler(self, event)
-            if waiting:
-                iterations.take_all(self, waiting)
-        self.events += events
-        self.last_t = last_t
+            for kind, events in groupby(batch, type):
+                take = _HANDLERS.get(kind)
+                if take is not None:
+                    take(self, list(events))
+        self.events += len(batch)
+        self.last_t = max(self.last_t, max(map(_TIME, batch), default=0))
 
     @property
     def running(self) -> bool:
@@ -296,10 +288,13 @@ def _no_gpu(state: RunState, event: ev.NoGpu) -> None:
         node.no_gpu = event.reason if node.first else node.no_gpu
 
 
-def _gpu_samples(state: RunState, event: ev.GpuSamples) -> None:
+def _gpu_samples(state: RunState, samples: Sequence[ev.GpuSamples]) -> None:
     telemetry, configurations = state.telemetry, state.configurations
-    telemetry.take_samples(event, configurations)
-    if configurations:
+    if not node_fold.awaits_readings(state, telemetry.node):
+        telemetry.take_samples(samples, configurations)
+        return
+    for sample in samples:  # an iteration takes the readings up to the first one after its end
+        telemetry.take_samples((sample,), configurations)
         node_fold.attach_readings(state, telemetry.node, state.hosts, telemetry)
 
 
@@ -335,12 +330,23 @@ def _run_ended(state: RunState, event: ev.RunEnded) -> None:
     state.status = event.status
 
 
-def _to_telemetry(take: Callable[[TelemetryState, Any], None]) -> Callable[[RunState, Any], None]:
-    return lambda state, event: take(state.telemetry, event)
+def _each(take: Callable[[RunState, Any], None]) -> Handler:
+    def take_all(state: RunState, events: Sequence[Any]) -> None:
+        for event in events:
+            take(state, event)
+
+    return take_all
 
 
-_HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
-    **{kind: _to_telemetry(take) for kind, take in node_states.TELEMETRY_HANDLERS.items()},
+def _each_to_telemetry(take: Callable[[TelemetryState, Any], None]) -> Handler:
+    def take_all(state: RunState, events: Sequence[Any]) -> None:
+        for event in events:
+            take(state.telemetry, event)
+
+    return take_all
+
+
+_EVENT_HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.RunStarted: _run_started,
     ev.Queued: _queued,
     ev.JobQueued: _job_queued,
@@ -361,7 +367,6 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Host: _host,
     ev.Heartbeat: _heartbeat,
     ev.NoGpu: _no_gpu,
-    ev.GpuSamples: _gpu_samples,
     ev.GpuMemory: _gpu_memory,
     ev.NodeJoined: node_fold.joined,
     ev.NodeClock: node_fold.clock,
@@ -372,4 +377,11 @@ _HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
     ev.Stopping: _stopping,
     ev.Gap: _gap,
     ev.RunEnded: _run_ended,
+}
+
+_HANDLERS: dict[type[Any], Handler] = {
+    **{kind: _each(take) for kind, take in _EVENT_HANDLERS.items()},
+    **{kind: _each_to_telemetry(take) for kind, take in node_states.TELEMETRY_HANDLERS.items()},
+    ev.Iteration: iterations.take_all,
+    ev.GpuSamples: _gpu_samples,
 }

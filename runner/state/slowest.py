@@ -140,6 +140,11 @@ class SlowestIterations(msgspec.Struct):
             found = self.loads[node] = UsualLoad()
         return found
 
+    def covered_by(self, node: str) -> bool:
+        """Check whether the readings of a node cover all iterations that were offered."""
+        load = self.loads.get(node)
+        return load is not None and load.attached == self.offered
+
     def attach(self, node: str, hosts: Reversible[Host], gpus: GpuReadings, *, nodes: int = 1) -> None:
         """Attach the readings of a node to recent iterations, once its readings cover their end.
 

@@ -31,13 +31,12 @@ def run_of(
     identity = msgspec.structs.replace(listed.gpus[0], **(H200 if gpu is None else gpu))
     state = RunState()
     state.apply_all([ev.GpuInventory(t=0, gpus=[identity]), configuration])
-    state.apply_all(
-        ev.Iteration(
+    for i in range(2):
+        iteration = ev.Iteration(
             t=(i + 1) * SECOND, stage=0, rank=0, config=0, i=i, phase="timed", latency_ms=1000.0,
             generation_ms=None if steps is None else 10.0 * steps, steps=steps,
-        )
-        for i in range(2)
-    )  # fmt: skip
+        )  # fmt: skip
+        state.apply(iteration)
     return state
 
 

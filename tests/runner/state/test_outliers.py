@@ -176,10 +176,10 @@ def test_cause_needs_readings_after_the_iteration() -> None:
     telemetry = TelemetryState()
     slowest.attach("", [calm(10)], telemetry)
     assert not slow.around
-    telemetry.take_samples(gpus(10), [])
+    telemetry.take_samples([gpus(10)], [])
     slowest.attach("", [calm(10), calm(11)], telemetry)
     assert not slow.around, "the GPUs have not been read yet"
-    telemetry.take_samples(gpus(11), [])
+    telemetry.take_samples([gpus(11)], [])
     slowest.attach("", [calm(10), calm(11)], telemetry)
     assert slow.around[""].load is not None
 

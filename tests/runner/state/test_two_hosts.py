@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 import msgspec
 import pytest
@@ -28,7 +28,7 @@ def log() -> list[ev.AnyEvent]:
     return events
 
 
-def folded(events: Iterable[ev.AnyEvent]) -> RunState:
+def folded(events: Sequence[ev.AnyEvent]) -> RunState:
     state = RunState()
     state.apply_all(events)
     return state
@@ -58,7 +58,7 @@ def one_slow(*slower: int, waiting: dict[str, float]) -> RunState:
         made.append(event)
     end = next(one.t for one in made if isinstance(one, ev.Iteration) and one.latency_ms > 150)
     around = (end - 10**9, end + 10**9)
-    return folded(changed(event, waiting=waiting, around=around) for event in made)
+    return folded([changed(event, waiting=waiting, around=around) for event in made])
 
 
 @pytest.mark.parametrize(
@@ -95,7 +95,7 @@ def test_overload_of_nodes_is_one_line_that_names_them(
 ) -> None:
     # Until the result: after it there is no present configuration.
     events = [changed(event, waiting=waiting, around=(0, 10**15)) for event in log()]
-    live = folded(event for event in events if not isinstance(event, ev.Result))
+    live = folded([event for event in events if not isinstance(event, ev.Result)])
     [problem] = find_machine_problems(live)
     assert problem.text.startswith(start)
     flags = [flag for flag in metrics.flags(folded(events).configurations[0], 2) if "CPU" in flag]
