@@ -177,9 +177,10 @@ class _Track(msgspec.Struct):
 
     def add(self, t: int, low: Iterable[float], mean: Iterable[float], high: Iterable[float]) -> None:
         self.t.append(t)
-        self.low.extend(low)
-        self.mean.extend(mean)
-        self.high.extend(high)
+        # An array from a list, and then from an array, takes a third of the time of `extend` with a list.
+        self.low += array("d", low)
+        self.mean += array("d", mean)
+        self.high += array("d", high)
 
     def drop(self, rows: int) -> None:
         del self.t[:rows]
