@@ -11,9 +11,9 @@ import msgspec
 from runner.engines.slurm.queue import find_in_queue, find_record, why_unknown
 from runner.engines.slurm.records import JobRecord, queued_event
 from runner.events.job import JobQueued
-from runner.run.job import OUTPUT, Job, read_job
+from runner.run.job import OUTPUT, Job
 from runner.run.layout import UNREADABLE
-from runner.run.liveness import MIRROR_PLACE, is_mirror
+from runner.run.liveness import MIRROR_PLACE, is_mirror, read_own_job
 from runner.util.files import read_file
 
 _MOST_PLACE = 1 << 16
@@ -70,7 +70,7 @@ def waiting_job(run_dir: Path, *, wait: bool) -> JobQueued | None:
     """
     if is_mirror(run_dir):
         return _copied_place(run_dir)
-    job = read_job(run_dir)
+    job = read_own_job(run_dir)
     if job is None:
         return None
     try:

@@ -18,7 +18,6 @@ from runner.plan.plan import Plan
 from runner.report.build import build_report
 from runner.report.files import read_state, read_summary, write_report
 from runner.run import layout, liveness
-from runner.run.job import read_job
 from runner.run.liveness import Liveness
 from runner.run.scratch import remove_scratch
 from runner.state.run import ENDED_STATUSES, RunState
@@ -55,7 +54,7 @@ def recover(run_dir: Path, *, wait: bool = True) -> list[ev.AnyEvent] | None:
     """
     owner = liveness.read_owner(run_dir)
     found = liveness.check(run_dir)
-    job = None if found is Liveness.ALIVE else read_job(run_dir)
+    job = None if found is Liveness.ALIVE else liveness.read_own_job(run_dir)
     if found is Liveness.ALIVE or (found is Liveness.ELSEWHERE and job is None):
         return None
     ended = None if job is None else look_at_job(job, wait=wait)

@@ -10,7 +10,7 @@ from runner.engines.slurm.queue import find_in_queue, forget
 from runner.engines.slurm.submit import cancel
 from runner.history.run_entry import RunEntry, read_entry
 from runner.run import liveness
-from runner.run.job import Job, read_job
+from runner.run.job import Job
 from runner.run.layout import OWNER
 from runner.util.errors import UserError
 
@@ -37,7 +37,7 @@ def stop_run(run_dir: Path, by: str, *, is_cancelled: Callable[[], bool] = lambd
             Slurm does not cancel the job.
     """
     liveness.request_stop(run_dir, by)
-    job = read_job(run_dir)
+    job = liveness.read_own_job(run_dir)
     if job is not None:
         _stop_job(run_dir, job, lambda: read_entry(run_dir).ended or is_cancelled())
         return read_entry(run_dir)

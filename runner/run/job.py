@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from runner.run.layout import UNREADABLE
-from runner.util.bounds import Wall
+from runner.util.bounds import Wall, Whole
 from runner.util.files import read_file, write_atomically
 
 JOB = "job.json"
@@ -19,9 +21,9 @@ OUTPUT = "job.log"
 class Job(msgspec.Struct, frozen=True, kw_only=True):
     """A job that was submitted to Slurm."""
 
-    id: str
+    id: Annotated[str, Meta(pattern=r"\A[0-9]{1,20}\Z")]
     """number that Slurm gave it, `17`"""
-    cluster: str = ""
+    cluster: Annotated[str, Meta(pattern=r"\A(?!-)[A-Za-z0-9._-]*\Z")] = ""
     """name of the cluster, where sbatch states it; empty: the default one"""
     user: str
     """who submitted it"""
@@ -29,10 +31,15 @@ class Job(msgspec.Struct, frozen=True, kw_only=True):
     """where it was submitted"""
     submitted: Wall
     """seconds since 1970"""
+    inode: Whole = 0
+    """of the directory of the run; a copy has another"""
 
 
 def read_job(run_dir: Path) -> Job | None:
-    """Return the job of a run; None: it was started on a machine, or its record cannot be read."""
+    """Return the job of a run; None: it was started on a machine, or its record cannot be read.
+
+    Anybody may have written it: `liveness.read_own_job` is the one to act upon.
+    """
     try:
         return msgspec.json.decode(read_file(run_dir / JOB), type=Job)
     except (OSError, *UNREADABLE):
@@ -45,4 +52,5 @@ def write_job(run_dir: Path, job: Job) -> None:
     Raises:
         OSError: the directory is gone or not writable.
     """
-    write_atomically(run_dir / JOB, msgspec.json.encode(job))
+    placed = msgspec.structs.replace(job, inode=run_dir.stat().st_ino)
+    write_atomically(run_dir / JOB, msgspec.json.encode(placed))

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import msgspec
 
-from runner.run.job import JOB
+from runner.run.job import JOB, Job, read_job
 from runner.run.layout import LOCK, OWNER, PLAN, PROCESSES, STOP, UNREADABLE, is_locked
 from runner.util import paths
 from runner.util.bounds import Count, Pid, Whole
@@ -126,7 +126,9 @@ def check(directory: Path) -> Liveness:
         return Liveness.ELSEWHERE
     owner = read_owner(directory)
     if owner is None and (directory / JOB).exists():
-        return Liveness.ELSEWHERE
+        # The record in a copy, or of an archive, says nothing about this directory.
+        is_foreign = may_change(directory) and read_own_job(directory) is None
+        return Liveness.KILLED if is_foreign else Liveness.ELSEWHERE
     found = Liveness.KILLED if owner is None else _check_process(directory, owner)
     dead = found in (Liveness.KILLED, Liveness.RESTARTED)
     return Liveness.ALIVE if dead and is_locked(directory) else found
@@ -180,6 +182,19 @@ def _is_own(path: Path, is_kind: Callable[[int], bool]) -> bool:
     except FileNotFoundError:
         return True
     return status.st_uid == os.geteuid() and is_kind(status.st_mode)
+
+
+def read_own_job(directory: Path) -> Job | None:
+    """Return the job that this user submitted for a run; None: there is none.
+
+    Slurm is asked, and jobs are cancelled, for no other: a copy, an archive and other users may name any job.
+    """
+    job = read_job(directory)
+    try:
+        is_here = job is not None and job.inode == directory.stat().st_ino
+    except OSError:
+        return None
+    return job if is_here and may_change(directory) else None
 
 
 def is_original(directory: Path, owner: Owner) -> bool:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
+import shutil
 import time
 from pathlib import Path
 
@@ -17,6 +20,7 @@ from runner.history.stop import stop_run
 from runner.plan.job_request import JobRequest
 from runner.run import job, layout, liveness
 from runner.util import paths
+from runner.util.errors import UserError
 from tests.support.runs import record, single, state_of
 from tests.support.slurm import SlurmPrograms
 
@@ -127,3 +131,30 @@ def test_stop_cancels_a_job_that_waits(slurm: SlurmPrograms) -> None:
     assert stopping is not None
     assert stopping.by == "alice, with trtbench-tui stop"
     assert slurm.calls("scancel") == ["--quiet 17"]
+
+
+def test_no_command_is_started_for_the_job_in_a_copy(
+    slurm: SlurmPrograms, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    programs = ("squeue", "sacct", "scontrol", "scancel")
+    for program in programs:
+        slurm.answer(program, PENDING)
+    monkeypatch.setattr(liveness, "POLL_S", 0.01)
+    monkeypatch.setattr("runner.history.stop.STOP_TIMEOUT_S", 0.0)
+    original = submitted()
+    copies = [paths.runs_dir() / RUN.replace("0001", "0002"), tmp_path / "elsewhere"]
+    for copy in copies:
+        shutil.copytree(original, copy)
+        read_entry(copy)
+        with contextlib.suppress(UserError):
+            stop_run(copy, "a test")
+    assert [slurm.calls(program) for program in programs] == [[]] * 4
+    assert read_entry(original).status == "queued"
+
+
+@pytest.mark.parametrize("field", [{"id": "--user=root"}, {"id": "17 18"}, {"cluster": "-x"}])
+def test_a_job_whose_number_is_an_option_is_none(field: dict[str, str]) -> None:
+    run_dir = submitted()
+    found = json.loads((run_dir / job.JOB).read_bytes())
+    (run_dir / job.JOB).write_text(json.dumps(found | field))
+    assert job.read_job(run_dir) is None
