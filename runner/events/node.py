@@ -26,7 +26,7 @@ from runner.events.gpu import (
     TelemetryCost,
 )
 from runner.events.run import Host
-from runner.util.bounds import Count, Duration
+from runner.util.bounds import Count, Duration, Reading
 
 NodeStatusName = Literal["silent", "back", "lost", "ended"]
 ClockOffset = Annotated[int, Meta(ge=-(2**62), le=2**62)]
@@ -77,7 +77,7 @@ class NodeClock(Event, frozen=True, kw_only=True, tag="node_clock", gc=False):
     """CLOCK_MONOTONIC of the node minus that of the supervisor, nanoseconds"""
     error_ns: Count
     """half of the smallest round trip, nanoseconds"""
-    wall_offset_s: float | None = None
+    wall_offset_s: Reading | None = None
     """the same for the time of day, seconds; None: not measured"""
 
 

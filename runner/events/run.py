@@ -239,7 +239,7 @@ class Host(Event, frozen=True, kw_only=True, tag="host", gc=False):
     """of the time: a process that could run waited for a processor (pressure stall information)"""
     memory_waiting_percent: Reading | None = None
     """of the time: a process waited for memory (pressure stall information)"""
-    log_bytes: int | None = None
+    log_bytes: Count | None = None
     """size of the raw log of the stage, so that a replay shows as much of it"""
 
 
@@ -288,7 +288,7 @@ class Failure(Event, frozen=True, kw_only=True, tag="failure", gc=False):
     """what to do; empty: not known"""
     log: str = ""
     """name of the raw log that holds the cause"""
-    rank: int | None = None
+    rank: Ranks | None = None
     """the rank that crashed; None: none did, or unknown"""
 
 

@@ -17,6 +17,7 @@ import msgspec
 from runner.history.reports import load_report
 from runner.run import layout
 from runner.util import paths
+from runner.util.bounds import Count, Wall
 from runner.util.errors import UserError
 from runner.util.files import make_folders, read_file, write_atomically
 from runner.util.formatting import command
@@ -27,11 +28,11 @@ SCHEMA = 1
 class Baseline(msgspec.Struct, frozen=True, kw_only=True):
     """Contents of a baseline file."""
 
-    schema: int = SCHEMA
+    schema: Count = SCHEMA
     profile: str
     runs: tuple[str, ...]
     """ids; several runs are repeats"""
-    set: float
+    set: Wall
     """when, seconds since 1970"""
 
     def run_dirs(self) -> list[Path]:

@@ -19,6 +19,7 @@ import msgspec
 from runner.events.journal import LineReader, append_line
 from runner.run import layout
 from runner.util import paths
+from runner.util.bounds import Wall
 from runner.util.errors import UserError
 from runner.util.files import make_folders
 
@@ -41,7 +42,7 @@ class LabelChange(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     """One line of the log: the changed fields of one run; other fields keep their values."""
 
     run: str
-    wall: float
+    wall: Wall
     """seconds since 1970"""
     name: str | None = None
     note: str | None = None

@@ -135,7 +135,7 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     configurations: list[ConfigurationReport]
     flags: list[str]
     """warnings about the whole run, those with the largest effect on the numbers first"""
-    flag_effects: list[float] = []
+    flag_effects: list[Reading] = []
     """effect of each flag on the numbers, for sorting; empty: unknown"""
     answers: list[SmokeAnswer] = []
     """answers of the model in the smoke run, or to the first requests that trtllm-bench measured"""
