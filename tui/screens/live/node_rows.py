@@ -9,15 +9,19 @@ import msgspec
 
 from runner.events.throttle_reasons import HARMLESS
 from runner.util.formatting import plural
-from tui.framework.rows import Row, Span, cut, dim, row
+from tui.framework.rows import Row, Span, cut, dim, row, row_width
 from tui.screens.live.gpu_panel import UNKNOWN, GpuLine, throttle_span
-from tui.text import align_right, fit, format_measurement, gibibytes
+from tui.text import align_right, fit, format_measurement, gibibytes, width_of
 
 LEVELS = "▁▂▃▄▅▆▇█"
 MOST_LEVELS = 16
 """GPUs of a node that have a level each; of more, each level is the least busy of several"""
 MIN_SKEW_SHOWN = 0.01
 """Ranks and nodes whose means differ by less than this share count as balanced."""
+
+
+SLOWER = 8
+"""cells of the column that says how much slower a node is"""
 
 
 class NodeState(msgspec.Struct, frozen=True):
@@ -231,9 +235,8 @@ def _throttle(lines: Sequence[GpuLine], width: int) -> Span:
 
 def node_rank_heading(nodes: Sequence[NodeRanks], width: int, mark: str = "") -> Row:
     name = fit(mark + "node", _name_width(nodes, width) + len(mark) + 1)
-    return cut(
-        row(dim(f"{name}{fit('rank', 8)}{align_right('mean ms', 8)}{align_right('slower', 8)}  state")), width
-    )
+    numbers = align_right("mean ms", 8) + align_right("slower", SLOWER)
+    return cut(row(dim(f"{name}{fit('rank', 8)}{numbers}  state")), width)
 
 
 def node_rank_row(found: NodeRanks, nodes: Sequence[NodeRanks], width: int, mark: str = "") -> Row:
@@ -251,7 +254,9 @@ def node_rank_row(found: NodeRanks, nodes: Sequence[NodeRanks], width: int, mark
     spans: list[str | Span] = [mark, Span(name, found.node.style if found.node.trouble else "")]
     spans += [dim(" " + fit(found.ranks or UNKNOWN, 7) + " "), Span(align_right(mean, 8), style)]
     slower = "" if found.slower is None else f"+{100 * found.slower:.1f} %"
-    spans.append(Span(align_right(slower, 8) + "  ", "warn"))
+    room = width - row_width(row(*spans)) - SLOWER - 2
+    takes_column = not slower and width_of(found.node.trouble) > room
+    spans.append(Span(("" if takes_column else align_right(slower, SLOWER)) + "  ", "warn"))
     if found.node.trouble:
         spans.append(Span(found.node.trouble, found.node.style))
     else:

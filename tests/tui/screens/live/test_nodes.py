@@ -108,3 +108,9 @@ async def test_keys_move_over_nodes_and_unfold_them(tmp_path: Path) -> None:
         assert "▾ node8" in shown
         await pilot.press("2")
         assert "▾ node8" in text_of(app.screen, "#ranks")
+
+
+def test_how_long_a_node_is_silent_is_whole_next_to_the_plot(view: LiveView) -> None:
+    rows = [row_text(row) for row in draw_ranks_or_requests(view.nodes, 42, 9)]  # type: ignore[arg-type]
+    silent = next(row for row in rows if "silent" in row)
+    assert silent.split()[-1].startswith("0:")
