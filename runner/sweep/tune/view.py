@@ -238,13 +238,16 @@ class TuneFeed:
             for one in note.ended.measured:
                 if one.outcome not in ("done", "stopped", "lost"):
                     found.append((_label(cell), one.why or one.outcome))
-                elif one.outcome == "done" and (without := self._missing(note.run)):
-                    found.append((_label(cell), f"its run has no number for {without}"))
+                elif one.outcome == "done" and (why := self._why_no_number(note.run)):
+                    found.append((_label(cell), why))
         return found
 
-    def _missing(self, run: str) -> str:
+    def _why_no_number(self, run: str) -> str:
         numbers = self.numbers_of(run)
-        return "the report was deleted" if numbers is None else ", ".join(self.question.goal.missing(numbers))
+        if numbers is None:
+            return "the report of its run was deleted"
+        missing = ", ".join(self.question.goal.missing(numbers))
+        return f"its run has no number for {missing}" if missing else ""
 
     def _remaining(self, progress: SweepProgress, runs: int, trials: int) -> float | None:
         ended = [note.ended.seconds for note in progress.runs.values() if note.ended is not None]

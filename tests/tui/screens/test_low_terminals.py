@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from runner.cli.places import ComparePlace, HomePlace, RunsPlace, SweepPlace
-from tests.support import world
+from runner.cli.places import ComparePlace, HomePlace, RunsPlace, SweepPlace, TunePlace
+from tests.support import tunings, world
 from tests.support.compared_runs import run, some
 from tests.support.world import wait_until_idle, widget_text
 from tests.tui.screens.sweep.support import complete, drawn
@@ -51,3 +51,13 @@ async def test_a_low_comparison_shows_its_table() -> None:
     async with app.run_test(size=TINY) as pilot:
         await wait_until_idle(pilot)
         assert "▼ SLOWER" in widget_text(app.screen, "#change-list")
+
+
+async def test_a_low_tuning_has_its_points_and_no_empty_frames() -> None:
+    app = TrtbenchApp(TunePlace(tunings.fake().path))
+    async with app.run_test(size=TINY) as pilot:
+        await wait_until_idle(pilot)
+        assert app.screen.query_one("#points").region.height >= 4
+        assert not app.screen.query_one("#tune-lower").region
+        await pilot.press("p")
+        assert app.screen.query_one("#trades").region.height >= 4

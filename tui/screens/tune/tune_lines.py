@@ -78,7 +78,7 @@ def _mark(view: TuneView, one: TunePoint) -> tuple[str, str]:
 def draw_effects(view: TuneView | tuple[()], width: int, height: int) -> list[Row]:
     """Draw one row for each option, the largest effect first."""
     if not isinstance(view, TuneView) or not view.effects:
-        return [row(dim("not known before some points are measured"))]
+        return [row(dim(line)) for line in wrap("not known before some points are measured", width)]
     name = max(len(short_path(one.path)) for one in view.effects)
     answer = max(len(one.matters) for one in view.effects)
     return [
@@ -112,14 +112,13 @@ def draw_answer(view: TuneView | tuple[()], width: int, height: int) -> list[Row
     """Draw the answer so far, and where the variation is known from."""
     if not isinstance(view, TuneView):
         return []
-    lines = [line for text in conclusion(view) for line in wrap(plain_text(text), max(20, width))]
+    texts = list(conclusion(view))
     if view.pruned and width + _PADDING < NARROW:
         reason, _, label = pruned_reasons(view)[0]
-        lines.append(
-            f"{plural(len(view.pruned), 'point')} without a number; {plain_text(f'{label}: {reason}')}"
-        )
+        texts.append(f"{plural(len(view.pruned), 'point')} without a number; {label}: {reason}")
     if view.activity:
-        lines.append(f"now: {plain_text(view.activity)}")
+        texts.append(f"now: {view.activity}")
+    lines = [line for text in texts for line in wrap(plain_text(text), max(20, width))]
     rows = [row(Span(lines[0], "strong"))] + [row(line) for line in lines[1:]]
     return rows[:height] if height else rows
 

@@ -82,6 +82,16 @@ def test_equal_reasons_are_one() -> None:
     assert text(draw_pruned(view(), 60, 5)).splitlines() == ["batch 16 and 1 more", "  out of memory"]
 
 
+def test_texts_are_wrapped_on_a_narrow_terminal() -> None:
+    pruned = (("batch 16", "a GPU ran out of memory while the engine was built"),)
+    drawn = [row_text(row) for row in draw_answer(view(pruned=pruned), 60, 0)]
+    assert drawn[-2:] == [
+        "1 point without a number; batch 16: a GPU ran out of memory",
+        "while the engine was built",
+    ]
+    assert len(draw_effects((), 38, 5)) == 2
+
+
 def test_nothing_is_called_faster_before_the_comparison() -> None:
     shown = text(draw_answer(view(), 200, 0))
     assert "cannot be told apart from batch 4" in shown
