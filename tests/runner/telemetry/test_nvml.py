@@ -331,7 +331,7 @@ def test_a_binding_that_knows_no_mismatch_of_libraries_does(tmp_path: Path) -> N
     """nvidia-ml-py before 12.550."""
     program = """
 import pynvml
-del pynvml.NVMLLibraryMismatchError
+vars(pynvml).pop("NVMLLibraryMismatchError", None)
 from runner.telemetry.costs import CallCosts
 from runner.telemetry.nvml import Nvml
 from runner.telemetry.nvml_errors import ReadingUnavailable
