@@ -90,5 +90,5 @@ def test_picture_of_the_help(size: tuple[int, int], snap_compare: Snap) -> None:
 def test_picture_of_the_import(size: tuple[int, int], snap_compare: Snap) -> None:
     used()
     assert snap_compare(
-        home(), terminal_size=size, run_before=world.wait_until_idle, press=["i", "/", "n", "o"]
+        home(), terminal_size=size, run_before=world.wait_until_idle, press=["i", "/", "0", "q"]
     )
