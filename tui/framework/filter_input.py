@@ -34,7 +34,13 @@ class FilterInput(Input):
         self.cursor_blink = False
 
     async def open_in(self, pane: Widget, *, before: int | None = None) -> None:
-        """Mount the line in a pane and focus it, so that the next key goes to it."""
+        """Mount the line in a pane and focus it, so that the next key goes to it.
+
+        If it is open already, and a click or Tab took the focus from it, it gets the focus back.
+        """
+        for opened in pane.query(f"#{self.id}"):
+            pane.screen.set_focus(opened)
+            return
         await pane.mount(self, before=before)
         pane.screen.set_focus(self)
 

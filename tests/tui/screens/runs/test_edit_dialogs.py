@@ -77,6 +77,18 @@ async def test_marking_by_key_and_by_mouse() -> None:
         assert marks(pilot) == []
 
 
+@pytest.mark.parametrize("leave", ["tab", "click"])
+async def test_a_filter_that_lost_the_focus_gets_it_back(leave: str) -> None:
+    app = RecordingApp(RunsPlace())
+    async with app.run_test(size=SIZE) as pilot:
+        await wait_until_idle(pilot)
+        await pilot.press("slash", "q")
+        await (pilot.press("tab") if leave == "tab" else pilot.click("#run-list", offset=(10, 0)))
+        await pilot.press("slash", "w")
+        await wait_until_idle(pilot)
+        assert app.screen.query_one(Input).value == "qw"
+
+
 async def test_escape_takes_the_filter_first_and_then_the_marks() -> None:
     app = RecordingApp(RunsPlace())
     async with app.run_test(size=SIZE) as pilot:
