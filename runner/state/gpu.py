@@ -17,8 +17,8 @@ from runner.state.gpu_series import (
     GROUP_S,
     MOST_GROUPS,
     RECENT_TICKS,
-    ReadingBucket,
     ReadingHistory,
+    ReadingMean,
 )
 from runner.state.sample_group import SampleGroup
 
@@ -192,9 +192,9 @@ class TelemetryState(msgspec.Struct):
         used = [column[gpu.column] for column in newest if gpu.column < len(column)]
         return max((peak for peak in (gpu.peak_memory, *used) if peak is not None), default=None)
 
-    def history(self, gpu: GpuState, reading: str) -> list[ReadingBucket]:
-        """Return a reading over the whole run: minimum, mean and maximum of ten seconds, later of minutes."""
-        return self._history.buckets(reading, gpu.column)
+    def history(self, gpu: GpuState, reading: str) -> list[ReadingMean]:
+        """Return one of the `KEPT` readings over the whole run: means of ten seconds, later of minutes."""
+        return self._history.means(reading, gpu.column)
 
     def measured(self, number: int, configuration: TimedConfiguration) -> GpuPhase | None:
         """Return the readings of the measured phase of a configuration; None: there are none."""

@@ -1,4 +1,4 @@
-"""Readings over time in bounded memory: minimum, mean and maximum of groups of raw samples.
+"""Readings over time in bounded memory: means, and some extremes, of groups of raw samples.
 
 A day of eight GPUs at 2 Hz has millions of readings, so built-in functions fold them ten seconds at a time,
 all readings of all GPUs in one call.
@@ -28,12 +28,13 @@ FINE_BUCKETS = 2160
 COARSE_BUCKETS = 10080
 """A week of minutes."""
 
-KEPT = ("memory", "busy", "power", "sm_clock", "dram_active")
-"""Columns that have a history over the whole run."""
-EXTREMES = (*KEPT, "power_average")
-"""Columns whose minimum and maximum are kept, those with a history first."""
-AVERAGED = (*EXTREMES, "sm_active", "tensor_active")
+EXTREMES = ("memory", "power", "sm_clock")
+"""Columns whose minimum and maximum are computed."""
+AVERAGED = (*EXTREMES, "busy", "dram_active", "power_average", "sm_active", "tensor_active")
 """Columns that are folded."""
+KEPT = ("sm_clock", "busy")
+"""Columns that have a history over the whole run; they are neighbours in `AVERAGED`."""
+_FIRST_KEPT = AVERAGED.index(KEPT[0])
 _columns_of = attrgetter(*AVERAGED)
 
 
@@ -158,39 +159,32 @@ def _widened(table: ReadingTable, gpus: int) -> ReadingTable:
     return wide
 
 
-class ReadingBucket(msgspec.Struct, frozen=True):
+class ReadingMean(msgspec.Struct, frozen=True):
     t: int
     """start of the period, CLOCK_MONOTONIC in ns"""
-    low: float
     mean: float
-    high: float
 
 
 class _Track(msgspec.Struct):
-    """Readings of all GPUs in periods: one row per period, one place per reading of a GPU."""
+    """Means of readings of all GPUs in periods: one row per period, one place per reading of a GPU."""
 
     width: int
     t: array[int] = msgspec.field(default_factory=lambda: array("q"))
-    low: array[float] = msgspec.field(default_factory=lambda: array("d"))
     mean: array[float] = msgspec.field(default_factory=lambda: array("d"))
-    high: array[float] = msgspec.field(default_factory=lambda: array("d"))
+    """nan: no number"""
 
-    def add(self, t: int, low: Iterable[float], mean: Iterable[float], high: Iterable[float]) -> None:
+    def add(self, t: int, mean: Iterable[float]) -> None:
         self.t.append(t)
         # An array from a list, and then from an array, takes a third of the time of `extend` with a list.
-        self.low += array("d", low)
         self.mean += array("d", mean)
-        self.high += array("d", high)
 
     def drop(self, rows: int) -> None:
         del self.t[:rows]
-        for values in (self.low, self.mean, self.high):
-            del values[: rows * self.width]
+        del self.mean[: rows * self.width]
 
-    def of(self, place: int) -> Iterator[ReadingBucket]:
-        step = slice(place, None, self.width)
-        rows = zip(self.t, self.low[step], self.mean[step], self.high[step], strict=True)
-        return (ReadingBucket(*row) for row in rows if row[1] <= row[3])
+    def of(self, place: int) -> Iterator[ReadingMean]:
+        rows = zip(self.t, self.mean[place :: self.width], strict=True)
+        return (ReadingMean(t, mean) for t, mean in rows if not math.isnan(mean))
 
 
 @dataclass(slots=True)
@@ -206,18 +200,18 @@ class ReadingHistory:
         self._fine, self._coarse = _Track(width), _Track(width)
 
     def add(self, t: int, table: ReadingTable) -> None:
-        width = self._fine.width
-        n, total = table.n[:width], table.total[:width]
+        places = slice(_FIRST_KEPT * self.gpus, (_FIRST_KEPT + len(KEPT)) * self.gpus)
+        n, total = table.n[places], table.total[places]
         try:
             mean = list(map(truediv, total, n))
         except ZeroDivisionError:
             mean = [one / count if count else math.nan for one, count in zip(total, n, strict=True)]
-        self._fine.add(t, table.low[:width], mean, table.high[:width])
+        self._fine.add(t, mean)
         if len(self._fine.t) >= FINE_BUCKETS + MERGED:
             self._merge_oldest()
 
-    def buckets(self, reading: str, gpu: int) -> list[ReadingBucket]:
-        """Return the kept buckets of a reading of one GPU, oldest first."""
+    def means(self, reading: str, gpu: int) -> list[ReadingMean]:
+        """Return the kept means of a reading of one GPU, oldest first."""
         if reading not in KEPT or gpu >= self.gpus:
             return []
         place = KEPT.index(reading) * self.gpus + gpu
@@ -226,17 +220,9 @@ class ReadingHistory:
     def _merge_oldest(self) -> None:
         """Merge the oldest periods into minutes; many at once, because the remaining ones have to move."""
         fine, width = self._fine, self._fine.width
-
-        def rows(values: array[float], first: int) -> list[list[float]]:
-            return [
-                values[row * width : (row + 1) * width].tolist() for row in range(first, first + PER_MINUTE)
-            ]
-
         for first in range(0, MERGED, PER_MINUTE):
-            low = map(min, *rows(fine.low, first))
-            high = map(max, *rows(fine.high, first))
-            mean = map(_mean, zip(*rows(fine.mean, first), strict=True))
-            self._coarse.add(fine.t[first], low, mean, high)
+            rows = (fine.mean[row * width : (row + 1) * width] for row in range(first, first + PER_MINUTE))
+            self._coarse.add(fine.t[first], map(_mean, zip(*rows, strict=True)))
         fine.drop(MERGED)
         if len(self._coarse.t) > 2 * COARSE_BUCKETS:
             self._coarse.drop(COARSE_BUCKETS)
