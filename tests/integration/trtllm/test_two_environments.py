@@ -34,8 +34,10 @@ def bare(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", str(folder)], check=True, timeout=120)
     python = folder / "bin" / "python"
     (packages,) = folder.glob("lib/python3*/site-packages")
-    (packages / "standins.pth").write_text(f"{standins.ROOT}/site\n{standins.ROOT}/cpu/site\n")
-    (packages / "sitecustomize.py").write_text(LEAVE_MODULES)
+    # Not sitecustomize: Debian's Python has one of its own, which comes first.
+    (packages / "leave_modules.py").write_text(LEAVE_MODULES)
+    lines = (f"{standins.ROOT}/site", f"{standins.ROOT}/cpu/site", "import leave_modules")
+    (packages / "standins.pth").write_text("\n".join(lines) + "\n")
     # As an installed console script is placed: next to its interpreter.
     script = (standins.ROOT / "bin" / "trtllm-build").read_text()
     program = folder / "bin" / "trtllm-build"
