@@ -1,4 +1,4 @@
-"""Whether the model and each configuration fit into the memory of the GPUs, before it is allocated."""
+"""Whether the model and each configuration fit into the memory of the devices, before it is allocated."""
 
 from __future__ import annotations
 

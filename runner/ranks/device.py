@@ -78,11 +78,20 @@ def wait_for(device: torch.device) -> None:
 
 
 def free_memory(device: torch.device) -> tuple[int, int] | None:
-    """Return free and total bytes of a GPU, with what this process already holds as used; None on a CPU."""
-    if device.type != "cuda":
+    """Return free and total bytes of a GPU or, for a CPU, of the host; None: they are not known.
+
+    What this process holds counts as used. Ranks on CPUs of one host share what is free.
+    """
+    if device.type == "cuda":
+        free, total = torch.cuda.mem_get_info(device)
+        return int(free), int(total)
+    # Linux may promise more memory than there is (vm.overcommit_memory), and kill what takes it.
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+    except OSError:
         return None
-    free, total = torch.cuda.mem_get_info(device)
-    return int(free), int(total)
+    sizes = {name: int(size.split()[0]) << 10 for name, _, size in (line.partition(":") for line in lines)}
+    return (sizes["MemAvailable"], sizes["MemTotal"]) if "MemAvailable" in sizes else None
 
 
 def peak_memory_gib(device: torch.device) -> float:

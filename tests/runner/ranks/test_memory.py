@@ -66,6 +66,13 @@ def test_model_that_does_not_fit_is_refused(monkeypatch: pytest.MonkeyPatch) -> 
     assert weights_need(LLAMA, 8, 2).total < 10 * GIB
 
 
+def test_more_than_this_machine_has_is_refused_on_a_cpu() -> None:
+    guard = Admission(LLAMA, "bfloat16", CPU, SingleRank())
+    guard.admit(BenchmarkConfiguration(1, 1, 1))
+    with pytest.raises(MemoryLackError, match=r"^it needs weights .* GiB are available"):
+        guard.admit(BenchmarkConfiguration(10**9, 1024, 128))
+
+
 def test_larger_configurations_are_not_tried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(admission, "free_memory", lambda device: (4 * GIB, 24 * GIB))
     guard = Admission(LLAMA, "bfloat16", CPU, SingleRank())
