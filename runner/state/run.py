@@ -339,11 +339,7 @@ def _each(take: Callable[[RunState, Any], None]) -> Handler:
 
 
 def _each_to_telemetry(take: Callable[[TelemetryState, Any], None]) -> Handler:
-    def take_all(state: RunState, events: Sequence[Any]) -> None:
-        for event in events:
-            take(state.telemetry, event)
-
-    return take_all
+    return _each(lambda state, event: take(state.telemetry, event))
 
 
 _EVENT_HANDLERS: dict[type[Any], Callable[[RunState, Any], None]] = {
